@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Checks that a report of ipc_bench --json follows schema 1, as bench/README.md states it."""
+
+import json
+import sys
+
+MODES = {"stream", "near-empty", "near-full", "burst", "rtt", "wake-up", "idle"}
+THROUGHPUT = {"stream", "near-empty", "near-full", "burst"}
+LATENCY = {"rtt", "wake-up"}
+NUMBER = (int, float)
+NULLABLE = (int, float, type(None))
+
+ENVIRONMENT = {
+    "date": str, "command": str, "cpu_model": str, "cpus": str, "kernel": str, "governor": str, "compiler": str,
+    "flags": str, "revision": str, "pinning": str, "mlock": str, "huge_pages": str, "clock": str, "load": str, "ring": str,
+    "cpu_numbers": dict, "floor_ns": dict, "absent": dict,
+}
+RESULT = {
+    "transport": str, "mode": str, "size": int, "producers": int, "consumers": int, "wait": str,
+    "msgs_per_s": NULLABLE, "bytes_per_s": NULLABLE, "latency_ns": (dict, type(None)), "cpu_s": NULLABLE,
+    "syscalls_per_msg": NULLABLE, "wakeups_per_s": NULLABLE, "min": NULLABLE, "max": NULLABLE, "rounds": int,
+    "ratio": dict, "seconds": NULLABLE, "fault": (str, type(None)),
+}
+LATENCIES = ["p50", "p90", "p99", "p999", "p9999", "max"]
+
+
+def check_keys(where, found, wanted):
+    if set(found) != set(wanted):
+        raise ValueError(f"{where}: keys {sorted(found)} where {sorted(wanted)} were due")
+    for key, kinds in wanted.items():
+        if not isinstance(found[key], kinds):
+            raise ValueError(f"{where}: {key} is {found[key]!r}")
+
+
+def check_latency(where, latency):
+    check_keys(where, latency, {**{name: NUMBER for name in LATENCIES}, "count": int})
+    values = [latency[name] for name in LATENCIES]
+    if values != sorted(values) or latency["count"] <= 0 or values[0] <= 0:
+        raise ValueError(f"{where}: impossible percentiles {latency}")
+
+
+def check_result(result):
+    where = " ".join(str(result.get(key)) for key in ("transport", "mode", "size", "wait"))
+    check_keys(where, result, RESULT)
+    check_keys(where + " ratio", result["ratio"], {"floor": NULLABLE, "pipe": NULLABLE, "best_peer": NULLABLE})
+    if result["mode"] not in MODES or result["wait"] not in {"spin", "block"}:
+        raise ValueError(f"{where}: unknown mode or wait")
+    if result["fault"] is not None or result["rounds"] < 1:
+        raise ValueError(f"{where}: fault {result['fault']}, {result['rounds']} rounds")
+    if not result["min"] <= result["max"]:
+        raise ValueError(f"{where}: min {result['min']} above max {result['max']}")
+    floor = result["transport"] == "floor"
+    if (result["mode"] in LATENCY or floor) != (result["latency_ns"] is not None):
+        raise ValueError(f"{where}: latency {result['latency_ns']}")
+    if result["latency_ns"] is not None:
+        check_latency(where, result["latency_ns"])
+    if (result["mode"] in THROUGHPUT and not floor) != (result["msgs_per_s"] is not None):
+        raise ValueError(f"{where}: msgs_per_s {result['msgs_per_s']}")
+    if result["msgs_per_s"] is not None and not result["msgs_per_s"] > 0:
+        raise ValueError(f"{where}: msgs_per_s {result['msgs_per_s']}")
+
+
+def main(path):
+    with open(path, encoding="utf-8") as file:
+        report = json.load(file)
+    check_keys("report", report, {"schema": int, "environment": dict, "results": list})
+    if report["schema"] != 1:
+        raise ValueError(f"schema {report['schema']}")
+    check_keys("environment", report["environment"], ENVIRONMENT)
+    check_keys("floor_ns", report["environment"]["floor_ns"], {"median": NUMBER, "min": NUMBER, "max": NUMBER})
+    for result in report["results"]:
+        check_result(result)
+    seen = {result["mode"] for result in report["results"]}
+    if seen != MODES:
+        raise ValueError(f"modes {sorted(seen)} where {sorted(MODES)} were due")
+    print(f"{len(report['results'])} results follow schema 1")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except (ValueError, KeyError, TypeError) as error:
+        sys.exit(f"{sys.argv[1]}: {error}")

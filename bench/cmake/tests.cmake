@@ -1,0 +1,38 @@
+# The harness checks itself: it delivers over every transport it has, its report follows the schema, and a transport that
+# goes wrong fails the run by name. Each test spins on two CPUs for a moment, so none runs beside another.
+
+set(smoke_report "${CMAKE_CURRENT_BINARY_DIR}/smoke.json")
+add_test(NAME bench/EveryTransportDeliversEveryMessage
+    COMMAND ipc_bench --rounds 1 --seconds 0.02 --size 64 --json "${smoke_report}")
+
+find_package(Python3 COMPONENTS Interpreter QUIET)
+if(Python3_FOUND)
+    add_test(NAME bench/TheReportFollowsItsSchema
+        COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/check_report.py" "${smoke_report}")
+else()
+    add_test(NAME bench/TheReportFollowsItsSchema
+        COMMAND "${CMAKE_COMMAND}" -E echo "skipped: no python3 to read the report with")
+endif()
+set_tests_properties(bench/EveryTransportDeliversEveryMessage PROPERTIES FIXTURES_SETUP bench_report)
+set_tests_properties(bench/TheReportFollowsItsSchema PROPERTIES
+    FIXTURES_REQUIRED bench_report SKIP_REGULAR_EXPRESSION "skipped: ")
+set(tests bench/EveryTransportDeliversEveryMessage bench/TheReportFollowsItsSchema)
+
+# expect(<test> <exit status> <what it must say> <argument of ipc_bench>...)
+function(expect name status text)
+    add_test(NAME bench/${name}
+        COMMAND "${CMAKE_COMMAND}" "-DSTATUS=${status}" "-DTEXT=${text}" -P
+                "${CMAKE_CURRENT_SOURCE_DIR}/cmake/expect.cmake" -- $<TARGET_FILE:ipc_bench> ${ARGN})
+    set(tests ${tests} bench/${name} PARENT_SCOPE)
+endfunction()
+
+set(shortly --mode stream --size 8,64 --rounds 1 --seconds 0.02)
+expect(ALostMessageFailsTheRun 1 "lost message" --transports broken-drops ${shortly})
+expect(ARepeatedMessageFailsTheRun 1 "repeated message" --transports broken-repeats ${shortly})
+expect(AReorderedMessageFailsTheRun 1 "reordered message" --transports broken-reorders ${shortly})
+expect(ATornMessageFailsTheRun 1 "torn message" --transports broken-tears ${shortly})
+expect(ARepeatedAnswerFailsTheRun 1 "repeated message"
+    --transports broken-repeats --mode rtt --size 8 --rounds 1 --seconds 0.02)
+expect(AnUnknownTransportIsAUsageError 2 "no transport" --transports carrier-pigeon)
+
+set_tests_properties(${tests} PROPERTIES RUN_SERIAL ON TIMEOUT 120 LABELS bench)

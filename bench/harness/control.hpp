@@ -1,0 +1,103 @@
+// What the two sides of a run tell each other and their parent, outside the transport under test. Each word that is
+// written while the clock runs has a cache line pair of its own.
+#pragma once
+
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "harness/clock.hpp"
+#include "harness/histogram.hpp"
+
+namespace bench {
+
+inline constexpr std::size_t kLineGap = 128;  // two lines: CPUs fetch them in pairs
+
+/// One side's own account, written by it alone and read by the parent after it has ended.
+struct SideReport {
+    std::int64_t begin_ns = 0;
+    std::int64_t end_ns = 0;
+    std::int64_t cpu_ns = 0;
+    std::uint64_t messages = 0;
+    std::uint64_t sleeps = 0;
+    std::uint64_t preemptions = 0;
+    double pace_ns = 0;       // what this side waits on purpose, per message
+    std::uint32_t phase = 0;  // which meeting it is at
+    std::array<char, 256> fault{};
+};
+
+struct Control {
+    alignas(kLineGap) std::atomic<std::uint32_t> arrived{0};
+    alignas(kLineGap) std::atomic<std::uint64_t> sent{
+        0};  // producer: how far the stream goes when a phase ends
+    alignas(kLineGap) std::atomic<std::uint64_t> received{
+        0};  // consumer: bursts, or sleepers' messages, taken out
+    alignas(kLineGap) std::atomic<std::int64_t> stamp_ns{0};  // sender of a wake-up: when it began to send
+    alignas(kLineGap) std::array<SideReport, 2> sides{};
+    alignas(kLineGap) Histogram latency{};
+
+    /// Both sides wait here for each other; `phase` counts from 1. Yields, so that two sides on one CPU meet, too.
+    void meet(std::uint32_t phase) {
+        arrived.fetch_add(1, std::memory_order_acq_rel);
+        while (arrived.load(std::memory_order_acquire) < 2 * phase) ::sched_yield();
+    }
+
+    void await_burst(std::uint64_t burst, bool one_cpu) const {
+        while (received.load(std::memory_order_acquire) != burst)
+            if (one_cpu) ::sched_yield();
+    }
+};
+
+/// Time, CPU time and context switches of the calling process between start() and stop().
+class Meter {
+ public:
+    void start() {
+        before_ = usage();
+        begin_ns_ = now_ns();
+    }
+
+    void stop(SideReport& report) const {
+        report.begin_ns = begin_ns_;
+        report.end_ns = now_ns();
+        const rusage after = usage();
+        report.cpu_ns = cpu_ns(after) - cpu_ns(before_);
+        report.sleeps = static_cast<std::uint64_t>(after.ru_nvcsw - before_.ru_nvcsw);
+        report.preemptions = static_cast<std::uint64_t>(after.ru_nivcsw - before_.ru_nivcsw);
+    }
+
+    [[nodiscard]] std::int64_t begin_ns() const { return begin_ns_; }
+
+ private:
+    static rusage usage() {
+        rusage now{};
+        ::getrusage(RUSAGE_SELF, &now);
+        return now;
+    }
+
+    static std::int64_t cpu_ns(const rusage& use) {
+        const std::int64_t microseconds =
+            (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * std::int64_t{1'000'000} + use.ru_utime.tv_usec +
+            use.ru_stime.tv_usec;
+        return microseconds * 1000;
+    }
+
+    rusage before_{};
+    std::int64_t begin_ns_ = 0;
+};
+
+/// How long a run may take before it counts as hung: generous, since a loaded machine is not a fault.
+inline double time_limit_s(const Job& job) { return 30 + 20 * job.seconds; }
+
+inline void add_usage(Sample& sample, const Control& control) {
+    for (const SideReport& side : control.sides) {
+        sample.cpu_s += static_cast<double>(side.cpu_ns) * 1e-9;
+        sample.sleeps += side.sleeps;
+        sample.preemptions += side.preemptions;
+    }
+}
+
+}  // namespace bench

@@ -1,0 +1,74 @@
+// From a transport type to the one function the schedule calls: the loops are compiled for each size, mode and wait, so
+// that nothing stands between a loop and the transport it measures.
+#pragma once
+
+#include <new>
+#include <utility>
+
+#include "harness/idle.hpp"
+#include "harness/latency.hpp"
+#include "harness/throughput.hpp"
+
+namespace bench {
+
+/// Two rings with all their padding, the control block and some air.
+inline constexpr std::size_t kArenaBytes = 6 * kRingBytes;
+
+template <class T, Mode kMode, Wait kWait, std::size_t kSize>
+Sample run_one(const Job& job) {
+    using Channel = typename T::template Channel<kSize>;
+    Arena arena(kArenaBytes);
+    auto& control = arena.make<Control>();
+    if constexpr (kMode == Mode::rtt) {
+        return run_rtt<Channel, kWait, kSize>(arena, control, job);
+    } else if constexpr (kMode == Mode::wake_up) {
+        return run_wake_up<Channel, kWait, kSize>(arena, control, job);
+    } else if constexpr (kMode == Mode::idle) {
+        return run_idle<Channel, kSize>(arena, control, job);
+    } else {
+        return run_throughput<Channel, kMode, kWait, kSize>(arena, control, job);
+    }
+}
+
+/// The run-time job finds its compile-time twin by comparing with all of them: some dozen comparisons per run.
+template <class T, Mode kMode, Wait kWait, std::size_t... kSizes>
+bool run_matching_size(const Job& job, Sample& sample, SizeList<kSizes...>) {
+    const auto attempt = [&]<std::size_t kSize>() {
+        if constexpr (can_run(T::kTraits, kMode, kWait, kSize)) {
+            if (job.size != kSize) return false;
+            sample = run_one<T, kMode, kWait, kSize>(job);
+            return true;
+        }
+        return false;
+    };
+    return (attempt.template operator()<kSizes>() || ...);
+}
+
+template <class T, std::size_t... kModeIndices>
+Sample run_matching(const Job& job, std::index_sequence<kModeIndices...>) {
+    Sample sample;
+    const auto attempt = [&]<std::size_t kIndex>() {
+        constexpr Mode kMode = kModes[kIndex].mode;
+        if (job.mode != kMode) return false;
+        return job.wait == Wait::spin ? run_matching_size<T, kMode, Wait::spin>(job, sample, MessageSizes{})
+                                      : run_matching_size<T, kMode, Wait::block>(job, sample, MessageSizes{});
+    };
+    if (!(attempt.template operator()<kModeIndices>() || ...))
+        sample.fault = "this transport has no such run";
+    return sample;
+}
+
+template <class T>
+Transport make_transport() {
+    return {T::kTraits, [](const Job& job) {
+                try {
+                    return run_matching<T>(job, std::make_index_sequence<kModes.size()>{});
+                } catch (const std::exception& error) {
+                    Sample sample;
+                    sample.fault = std::string("could not be set up: ") + error.what();
+                    return sample;
+                }
+            }};
+}
+
+}  // namespace bench

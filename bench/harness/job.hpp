@@ -1,0 +1,86 @@
+// The vocabulary of a measurement: what is asked of a transport (Job) and what came out of one run (Sample).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace bench {
+
+enum class Mode { stream, near_empty, near_full, burst, rtt, wake_up, idle };
+
+struct ModeName {
+    Mode mode;
+    std::string_view name;
+    std::string_view about;
+};
+
+inline constexpr std::array kModes{
+    ModeName{Mode::stream, "stream", "both sides flat out"},
+    ModeName{Mode::near_empty, "near-empty", "the producer makes one message per 100 ns or so"},
+    ModeName{Mode::near_full, "near-full", "the consumer needs 100 ns or so per message"},
+    ModeName{Mode::burst, "burst", "some hundred messages at once, then a pause; the pauses are not counted"},
+    ModeName{Mode::rtt, "rtt", "there and back, one message under way"},
+    ModeName{Mode::wake_up, "wake-up", "one way, to a receiver asleep for 1 to 5 ms"},
+    ModeName{Mode::idle, "idle", "a reader blocked on empty and a writer blocked on full"},
+};
+
+constexpr std::string_view name_of(Mode mode) { return kModes[static_cast<std::size_t>(mode)].name; }
+
+constexpr bool is_throughput(Mode mode) { return mode <= Mode::burst; }
+constexpr bool is_latency(Mode mode) { return mode == Mode::rtt || mode == Mode::wake_up; }
+/// Modes that say nothing about a side that never sleeps.
+constexpr bool needs_sleepers(Mode mode) { return mode == Mode::wake_up || mode == Mode::idle; }
+
+enum class Wait { spin, block };
+
+constexpr std::string_view name_of(Wait wait) { return wait == Wait::spin ? "spin" : "block"; }
+
+/// Message sizes with code of their own, so that each transport's copy is inlined for them.
+template <std::size_t... Sizes>
+struct SizeList {
+    static constexpr std::array<std::size_t, sizeof...(Sizes)> kAll{Sizes...};
+};
+using MessageSizes = SizeList<8, 16, 48, 64, 128, 256, 1024, 4096>;
+
+inline constexpr std::size_t kLargestSize = MessageSizes::kAll.back();
+
+/// Payload bytes of every ring and of every kernel buffer that can be told its size.
+inline constexpr std::size_t kRingBytes = std::size_t{256} * 1024;
+
+constexpr std::size_t ring_slots(std::size_t message_size) { return kRingBytes / message_size; }
+
+/// Even a run that is over at once, on a machine that is busy elsewhere, has seen this many messages.
+inline constexpr std::uint64_t kFewestMessages = 10;
+
+/// Side 0 produces (or asks, in a round trip), side 1 consumes (or answers).
+struct Job {
+    Mode mode = Mode::stream;
+    std::size_t size = 64;
+    Wait wait = Wait::spin;
+    double seconds = 0.25;
+    std::array<int, 2> cpus{0, 1};
+};
+
+struct Latency {
+    double p50 = 0, p90 = 0, p99 = 0, p999 = 0, p9999 = 0, max = 0;  // nanoseconds
+    std::uint64_t count = 0;
+};
+
+/// What one run of one transport found. An empty `fault` means that every message arrived once, whole and in order.
+struct Sample {
+    std::string fault;
+    double seconds = 0;
+    std::uint64_t messages = 0;
+    std::optional<double> msgs_per_s;
+    std::optional<Latency> latency;
+    double cpu_s = 0;
+    std::uint64_t sleeps = 0;       // voluntary context switches of both sides
+    std::uint64_t preemptions = 0;  // involuntary ones
+    double pace_ns = 0;             // what the deliberately slow side waited per message
+};
+
+}  // namespace bench

@@ -1,0 +1,131 @@
+// Writes the report. What was not measured is null.
+#include "harness/json.hpp"
+
+#include <algorithm>
+#include <iomanip>
+#include <iostream>
+#include <limits>
+#include <sstream>
+
+namespace bench {
+
+namespace {
+
+std::string in_quotes(std::string_view text) {
+    std::ostringstream out;
+    out << '"';
+    for (const char c : text) {
+        if (c == '"' || c == '\\')
+            out << '\\' << c;
+        else if (static_cast<unsigned char>(c) < 0x20)
+            out << "\\u" << std::hex << std::setw(4) << std::setfill('0') << static_cast<int>(c) << std::dec;
+        else
+            out << c;
+    }
+    out << '"';
+    return out.str();
+}
+
+std::string number(const std::optional<double>& value) {
+    if (!value) return "null";
+    std::ostringstream out;
+    out << std::setprecision(10) << *value;
+    return out.str();
+}
+
+/// {"name": value, ...} with values already written as JSON.
+std::string object(const std::vector<std::pair<std::string, std::string>>& members) {
+    std::ostringstream out;
+    const char* separator = "{";
+    for (const auto& [name, value] : members) {
+        out << separator << in_quotes(name) << ": " << value;
+        separator = ", ";
+    }
+    out << (members.empty() ? "{}" : "}");
+    return out.str();
+}
+
+std::string latency_of(const Row& row) {
+    if (row.samples.empty() || !row.samples.front().latency) return "null";
+    const auto part = [&](double Latency::*which) {
+        return number(median_of(row, [&](const Sample& s) { return s.latency.value_or(Latency{}).*which; }));
+    };
+    double max = 0;
+    std::uint64_t count = 0;
+    for (const Sample& sample : row.samples) {
+        max = std::max(max, sample.latency.value_or(Latency{}).max);
+        count += sample.latency.value_or(Latency{}).count;
+    }
+    return object({{"p50", part(&Latency::p50)},
+                   {"p90", part(&Latency::p90)},
+                   {"p99", part(&Latency::p99)},
+                   {"p999", part(&Latency::p999)},
+                   {"p9999", part(&Latency::p9999)},
+                   {"max", number(max)},
+                   {"count", std::to_string(count)}});
+}
+
+std::string result(const Group& group, const Row& row) {
+    const bool good = row.fault().empty() && !row.samples.empty();
+    const std::optional<Spread> values = spread(row, group.mode);
+    const auto median_where = [&](bool wanted, auto&& get) {
+        return number(wanted ? std::optional(median_of(row, get)) : std::nullopt);
+    };
+    const bool rate = good && row.samples.front().msgs_per_s.has_value();
+    const auto msgs_per_s = [](const Sample& s) { return s.msgs_per_s.value_or(0); };
+    const auto bytes_per_s = [&](const Sample& s) {
+        return msgs_per_s(s) * static_cast<double>(row.job.size);
+    };
+    const auto wakeups_per_s = [](const Sample& s) { return static_cast<double>(s.sleeps) / s.seconds; };
+    return object({
+        {"transport", in_quotes(row.traits().name)},
+        {"mode", in_quotes(name_of(group.mode))},
+        {"size", std::to_string(group.size)},
+        {"producers", "1"},
+        {"consumers", "1"},
+        {"wait", in_quotes(name_of(row.job.wait))},
+        {"msgs_per_s", median_where(rate, msgs_per_s)},
+        {"bytes_per_s", median_where(rate, bytes_per_s)},
+        {"latency_ns", good ? latency_of(row) : "null"},
+        {"cpu_s", median_where(good, [](const Sample& s) { return s.cpu_s; })},
+        {"syscalls_per_msg", "null"},
+        {"wakeups_per_s", median_where(good, wakeups_per_s)},
+        {"min", number(values ? std::optional(values->min) : std::nullopt)},
+        {"max", number(values ? std::optional(values->max) : std::nullopt)},
+        {"rounds", std::to_string(row.samples.size())},
+        {"ratio", object({{"floor", number(ratio_to_floor(group, row))},
+                          {"pipe", number(ratio(group, row, group.find_named_peer("pipe")))},
+                          {"best_peer", number(ratio_to_best_peer(group, row))}})},
+        {"seconds", median_where(good, [](const Sample& s) { return s.seconds; })},
+        {"fault", row.fault().empty() ? "null" : in_quotes(row.fault())},
+    });
+}
+
+}  // namespace
+
+void write_json(std::ostream& out, const Environment& environment, const Registry& registry,
+                const Results& results) {
+    std::vector<std::pair<std::string, std::string>> facts;
+    for (const auto& [key, value] : environment.facts) facts.emplace_back(key, in_quotes(value));
+    facts.emplace_back("cpu_numbers", object({{"sender", std::to_string(environment.cpus[0])},
+                                              {"receiver", std::to_string(environment.cpus[1])}}));
+    facts.emplace_back("floor_ns", object({{"median", number(environment.floor_ns.median)},
+                                           {"min", number(environment.floor_ns.min)},
+                                           {"max", number(environment.floor_ns.max)}}));
+    std::vector<std::pair<std::string, std::string>> absent;
+    for (const Absent& transport : registry.absent)
+        absent.emplace_back(transport.name, in_quotes(transport.reason));
+    facts.emplace_back("absent", object(absent));
+
+    out << "{\"schema\": 1,\n \"environment\": " << object(facts) << ",\n \"results\": [";
+    const char* separator = "\n  ";
+    for (const Group& group : results) {
+        for (const Row& row : group.rows) {
+            out << separator << result(group, row);
+            separator = ",\n  ";
+        }
+    }
+    out << "\n ]}\n";
+}
+
+}  // namespace bench

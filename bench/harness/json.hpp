@@ -1,0 +1,14 @@
+// The machine-readable report, schema 1. Documented in bench/README.md.
+#pragma once
+
+#include <iosfwd>
+
+#include "harness/environment.hpp"
+#include "harness/results.hpp"
+
+namespace bench {
+
+void write_json(std::ostream& out, const Environment& environment, const Registry& registry,
+                const Results& results);
+
+}  // namespace bench

@@ -1,0 +1,42 @@
+// The command line of ipc_bench.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "harness/job.hpp"
+
+namespace bench {
+
+/// A mistake on the command line: exit status 2, where 1 is kept for a transport that is wrong.
+struct UsageError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+struct Options {
+    bool help = false;
+    bool list = false;
+    bool list_hidden = false;
+    bool quick = false;
+    bool spin = true;
+    bool block = true;
+    std::vector<std::string> transports;  // empty: all
+    std::vector<Mode> modes;              // empty: all
+    std::vector<std::size_t> sizes;       // empty: as the mode suggests
+    unsigned rounds = 7;
+    double seconds = 0.25;
+    std::optional<std::array<int, 2>> cpus;
+    std::string json;
+    std::string command;  // as typed, for the report
+};
+
+/// Throws UsageError.
+Options parse_options(int argc, char** argv);
+
+std::string usage();
+
+}  // namespace bench

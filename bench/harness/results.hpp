@@ -1,0 +1,70 @@
+// What a whole run holds: a group per table (one mode, one size), a row per transport and wait, a sample per round; and
+// the arithmetic on them. Ratios are taken within a round, where the machine was the same for both, then their median.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/transport.hpp"
+
+namespace bench {
+
+struct Row {
+    const Transport* transport;
+    Job job;  // of the floor: its own ping-pong, whatever the table is about
+    std::vector<Sample> samples;
+
+    [[nodiscard]] const Traits& traits() const { return transport->traits; }
+    /// The first fault, or nothing. A row with a fault has no figures.
+    [[nodiscard]] const std::string& fault() const;
+};
+
+struct Group {
+    Mode mode;
+    std::size_t size;
+    unsigned rounds;
+    std::vector<Row> rows;
+    std::map<std::string, std::string> left_out;  // why, and the names of the transports
+
+    [[nodiscard]] const Row* find(std::string_view transport, Wait wait) const;
+    [[nodiscard]] const Row* floor() const;
+    /// A row under its name; of two waits the one asked for, else the transport's own way.
+    [[nodiscard]] const Row* find_named_peer(std::string_view transport) const;
+};
+
+using Results = std::vector<Group>;
+
+const Group* find_group(const Results& results, Mode mode, std::size_t size);
+
+struct Spread {
+    double median = 0, min = 0, max = 0;
+};
+
+double median(std::vector<double> values);
+std::optional<Spread> spread(const std::vector<double>& values);
+
+/// The figure a row is judged by: messages per second, or the median latency in nanoseconds, or the part of a CPU.
+double figure(const Sample& sample, Mode mode);
+std::vector<double> figures(const Row& row, Mode mode);
+std::optional<Spread> spread(const Row& row, Mode mode);
+
+/// The median over a row's samples of something in them.
+template <class Get>
+double median_of(const Row& row, Get&& get) {
+    std::vector<double> values;
+    for (const Sample& sample : row.samples) values.push_back(get(sample));
+    return median(std::move(values));
+}
+
+/// Median of the in-round ratios row / reference; nothing where a figure is missing. For latencies, lower is better.
+std::optional<double> ratio(const Group& group, const Row& row, const Row* reference);
+/// The same against the floor: of a rate, messages per floor lap; of a latency, floor laps.
+std::optional<double> ratio_to_floor(const Group& group, const Row& row);
+/// The same against the best peer of each round: one that waits as the row does, or in its own way.
+std::optional<double> ratio_to_best_peer(const Group& group, const Row& row);
+
+}  // namespace bench

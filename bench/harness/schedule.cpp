@@ -1,0 +1,128 @@
+// Plans the tables and runs them.
+#include "harness/schedule.hpp"
+
+#include <algorithm>
+
+namespace bench {
+
+namespace {
+
+constexpr std::size_t kUsualSize = 64;
+constexpr unsigned kIdleRounds = 3;  // each lasts a second, and nothing in them is a matter of luck
+
+std::vector<std::size_t> sizes_for(Mode mode, const Options& options) {
+    if (!options.sizes.empty()) return options.sizes;
+    const bool size_matters =
+        mode == Mode::stream || mode == Mode::rtt || (is_throughput(mode) && !options.quick);
+    if (!size_matters) return {kUsualSize};
+    return {MessageSizes::kAll.begin(), MessageSizes::kAll.end()};
+}
+
+std::vector<const Transport*> chosen_transports(const Registry& registry, const Options& options) {
+    std::vector<const Transport*> chosen;
+    if (options.transports.empty()) {
+        for (const Transport& transport : registry.transports)
+            if (transport.traits.kind != Kind::broken) chosen.push_back(&transport);
+        return chosen;
+    }
+    for (const std::string& name : options.transports) {
+        const auto found =
+            std::find_if(registry.transports.begin(), registry.transports.end(),
+                         [&](const Transport& transport) { return transport.traits.name == name; });
+        if (found != registry.transports.end()) {
+            chosen.push_back(&*found);
+            continue;
+        }
+        for (const Absent& absent : registry.absent)
+            if (absent.name == name)
+                throw UsageError("transport " + name + " is not in this build: " + absent.reason);
+        throw UsageError("no transport \"" + name + "\"; --list names them");
+    }
+    return chosen;
+}
+
+/// The waits a transport is run with: those asked for that it has, or its one way.
+std::vector<Wait> waits_for(const Traits& traits, const Options& options) {
+    std::vector<Wait> waits;
+    if (traits.spins && (options.spin || traits.own_way)) waits.push_back(Wait::spin);
+    if (traits.blocks && (options.block || traits.own_way)) waits.push_back(Wait::block);
+    return waits;
+}
+
+/// In every table but the one on idleness: a hand-over between spinning processes, or between sleepers where the
+/// table is about waking them.
+void add_floor(Group& group, const Registry& registry, const Options& options, std::array<int, 2> cpus) {
+    const Transport* floor = find_floor(registry);
+    if (floor == nullptr || group.mode == Mode::idle) return;
+    Job job = floor_job(options.seconds, cpus);
+    if (group.mode == Mode::wake_up) {
+        job.mode = Mode::wake_up;
+        job.wait = Wait::block;
+    }
+    group.rows.push_back({floor, job, {}});
+}
+
+void add_rows(Group& group, const Transport& transport, const Options& options, std::array<int, 2> cpus) {
+    if (transport.traits.kind == Kind::floor) return;
+    bool any = false;
+    for (const Wait wait : waits_for(transport.traits, options)) {
+        if (!can_run(transport.traits, group.mode, wait, group.size)) continue;
+        group.rows.push_back({&transport, Job{group.mode, group.size, wait, options.seconds, cpus}, {}});
+        any = true;
+    }
+    if (any) return;
+    const bool sleepless = needs_sleepers(group.mode) && !transport.traits.blocks;
+    std::string& names =
+        group.left_out[sleepless ? "it does not sleep" : "it has no such wait, size or mode"];
+    names.append(names.empty() ? "" : ", ").append(transport.traits.name);
+}
+
+}  // namespace
+
+const Transport* find_floor(const Registry& registry) {
+    for (const Transport& transport : registry.transports)
+        if (transport.traits.kind == Kind::floor) return &transport;
+    return nullptr;
+}
+
+Job floor_job(double seconds, std::array<int, 2> cpus) { return {Mode::rtt, 8, Wait::spin, seconds, cpus}; }
+
+Results plan(const Registry& registry, const Options& options, std::array<int, 2> cpus) {
+    const std::vector<const Transport*> transports = chosen_transports(registry, options);
+    Results groups;
+    for (const ModeName& mode : kModes) {
+        const bool wanted = options.modes.empty() || std::find(options.modes.begin(), options.modes.end(),
+                                                               mode.mode) != options.modes.end();
+        if (!wanted) continue;
+        for (const std::size_t size : sizes_for(mode.mode, options)) {
+            const unsigned rounds =
+                mode.mode == Mode::idle ? std::min(options.rounds, kIdleRounds) : options.rounds;
+            Group group{mode.mode, size, rounds, {}, {}};
+            add_floor(group, registry, options, cpus);
+            for (const Transport* transport : transports) add_rows(group, *transport, options, cpus);
+            groups.push_back(std::move(group));
+        }
+    }
+    if (count_runs(groups) == 0)
+        throw UsageError("nothing to run: no such transport has such a wait, size or mode");
+    return groups;
+}
+
+void run_group(Group& group, const std::function<void(const Row&, unsigned round)>& about_to_run) {
+    for (unsigned round = 0; round != group.rounds; ++round) {
+        for (std::size_t turn = 0; turn != group.rows.size(); ++turn) {
+            Row& row = group.rows[(turn + round) % group.rows.size()];
+            about_to_run(row, round);
+            if (!row.fault().empty()) continue;  // once wrong is wrong: no need to wait for it to hang again
+            row.samples.push_back(row.transport->run(row.job));
+        }
+    }
+}
+
+std::size_t count_runs(const Results& plan) {
+    std::size_t runs = 0;
+    for (const Group& group : plan) runs += group.rounds * group.rows.size();
+    return runs;
+}
+
+}  // namespace bench

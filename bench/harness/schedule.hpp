@@ -1,0 +1,27 @@
+// Which runs there are, and in which order: tables one after another, in each table every transport once per round, and
+// each round begins with another one, so that no transport always follows the same neighbour.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "harness/options.hpp"
+#include "harness/results.hpp"
+
+namespace bench {
+
+/// The tables that these options ask for, without samples. Throws UsageError for a transport that is not there.
+Results plan(const Registry& registry, const Options& options, std::array<int, 2> cpus);
+
+/// Runs one table. `about_to_run` is told before each run what comes.
+void run_group(Group& group, const std::function<void(const Row&, unsigned round)>& about_to_run);
+
+/// The number of runs in all tables.
+std::size_t count_runs(const Results& plan);
+
+const Transport* find_floor(const Registry& registry);
+
+/// The floor's own measurement, which every ratio to the floor stands on.
+Job floor_job(double seconds, std::array<int, 2> cpus);
+
+}  // namespace bench

@@ -1,0 +1,157 @@
+// Turns groups into text.
+#include "harness/table.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+namespace bench {
+
+namespace {
+
+using Line = std::vector<std::string>;
+
+std::string range(const std::optional<Spread>& spread, double unit) {
+    if (!spread) return "-";
+    return in_words(spread->min / unit) + ".." + in_words(spread->max / unit);
+}
+
+std::string median_in(const std::optional<Spread>& spread, double unit) {
+    return spread ? in_words(spread->median / unit) : "-";
+}
+
+std::string wait_in_words(const Row& row) {
+    return std::string(name_of(row.job.wait)) + (row.traits().own_way ? " (its way)" : "");
+}
+
+std::string sleeps_per_s(const Row& row) {
+    return in_words(
+        median_of(row, [](const Sample& s) { return static_cast<double>(s.sleeps) / s.seconds; }));
+}
+
+std::string cpu_ns_per_message(const Row& row) {
+    return in_words(median_of(row, [](const Sample& s) {
+        return s.messages == 0 ? 0 : s.cpu_s * 1e9 / static_cast<double>(s.messages);
+    }));
+}
+
+Line head(Mode mode) {
+    if (mode == Mode::idle) return {"transport", "wait", "CPU %", "min..max", "wake-ups/s"};
+    const Line ratios{"x floor", "x pipe", "x best peer", "CPU ns/msg", "sleeps/s"};
+    Line line{"transport", "wait", "Mmsg/s", "min..max", "GB/s"};
+    if (is_latency(mode))
+        line = {"transport", "wait", "p50", "min..max", "p90", "p99", "p99.9", "p99.99", "max", "count"};
+    line.insert(line.end(), ratios.begin(), ratios.end());
+    return line;
+}
+
+void add_latencies(Line& line, const Row& row) {
+    for (double Latency::*part : {&Latency::p90, &Latency::p99, &Latency::p999, &Latency::p9999})
+        line.push_back(
+            in_words(median_of(row, [&](const Sample& s) { return s.latency.value_or(Latency{}).*part; })));
+    double max = 0;
+    std::uint64_t count = 0;
+    for (const Sample& sample : row.samples) {
+        const Latency latency = sample.latency.value_or(Latency{});
+        max = std::max(max, latency.max);
+        count += latency.count;
+    }
+    line.push_back(in_words(max));
+    line.push_back(std::to_string(count));
+}
+
+Line line_of(const Group& group, const Row& row) {
+    const std::optional<Spread> values = spread(row, group.mode);
+    Line line{std::string(row.traits().name), wait_in_words(row)};
+    if (group.mode == Mode::idle) {
+        line.insert(line.end(), {median_in(values, 0.01), range(values, 0.01), sleeps_per_s(row)});
+        return line;
+    }
+    const double unit = is_latency(group.mode) ? 1 : 1e6;
+    line.insert(line.end(), {median_in(values, unit), range(values, unit)});
+    if (is_latency(group.mode))
+        add_latencies(line, row);
+    else
+        line.push_back(median_in(values, 1e9 / static_cast<double>(group.size)));
+    line.insert(
+        line.end(),
+        {in_words(ratio_to_floor(group, row)), in_words(ratio(group, row, group.find_named_peer("pipe"))),
+         in_words(ratio_to_best_peer(group, row)), cpu_ns_per_message(row), sleeps_per_s(row)});
+    return line;
+}
+
+std::string title(const Group& group) {
+    std::ostringstream out;
+    out << name_of(group.mode) << ", " << group.size
+        << " B: " << kModes[static_cast<std::size_t>(group.mode)].about;
+    if (is_latency(group.mode)) out << "; nanoseconds, median of the rounds";
+    out << " (" << group.rounds << (group.rounds == 1 ? " round" : " rounds");
+    if (const Row* floor = group.floor();
+        floor != nullptr && floor->fault().empty() && !floor->samples.empty()) {
+        const auto laps = spread(*floor, Mode::rtt);
+        out << (group.mode == Mode::wake_up ? "; bare futex " : "; floor ") << median_in(laps, 1) << " ns, "
+            << range(laps, 1);
+    }
+    out << ")";
+    return out.str();
+}
+
+}  // namespace
+
+void print_columns(std::ostream& out, const std::vector<Line>& lines, std::size_t left) {
+    std::vector<std::size_t> widths;
+    for (const Line& line : lines) {
+        widths.resize(std::max(widths.size(), line.size()));
+        for (std::size_t column = 0; column != line.size(); ++column)
+            widths[column] = std::max(widths[column], line[column].size());
+    }
+    for (const Line& line : lines) {
+        std::ostringstream text;
+        for (std::size_t column = 0; column != line.size(); ++column)
+            text << "  " << (column < left ? std::left : std::right)
+                 << std::setw(static_cast<int>(widths[column])) << line[column];
+        std::string written = text.str();
+        written.erase(written.find_last_not_of(' ') + 1);
+        out << written << "\n";
+    }
+}
+
+std::string in_words(double value) {
+    const double size = std::abs(value);
+    int decimals = 4;
+    if (size >= 100 || size == 0)
+        decimals = 0;
+    else if (size >= 10)
+        decimals = 1;
+    else if (size >= 1)
+        decimals = 2;
+    else if (size >= 0.1)
+        decimals = 3;
+    std::ostringstream out;
+    out << std::fixed << std::setprecision(decimals) << value;
+    return out.str();
+}
+
+std::string in_words(const std::optional<double>& value) { return value ? in_words(*value) : "-"; }
+
+void print_group(std::ostream& out, const Group& group) {
+    out << "\n" << title(group) << "\n";
+    std::vector<Line> lines{head(group.mode)};
+    for (const Row& row : group.rows) {
+        if (!row.fault().empty() || row.samples.empty()) continue;
+        if (row.traits().kind == Kind::floor && is_throughput(group.mode)) continue;  // stands in the title
+        lines.push_back(line_of(group, row));
+    }
+    print_columns(out, lines, 2);
+    for (const Row& row : group.rows)
+        if (!row.fault().empty())
+            out << "  FAILED " << row.traits().name << " (" << name_of(row.job.wait) << "): " << row.fault()
+                << "\n";
+    for (const auto& [reason, names] : group.left_out)
+        out << "  left out (" << reason << "): " << names << "\n";
+    out.flush();
+}
+
+}  // namespace bench

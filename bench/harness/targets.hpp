@@ -1,0 +1,32 @@
+// The SPSC ring's targets: what was wanted, what was known before the first line was written, what this run measured.
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/results.hpp"
+
+namespace bench {
+
+struct Target {
+    std::string row;
+    std::string known;
+    bool at_least;  // else at most
+    double bound;
+    std::string unit;
+    std::optional<double> measured;  // nothing: this run does not hold the rows it needs
+    std::string remark;              // such as the size where the worst figure was found
+
+    [[nodiscard]] bool hit() const {
+        return measured && (at_least ? *measured >= bound : *measured <= bound);
+    }
+};
+
+std::vector<Target> judge_spsc(const Results& results);
+
+/// Prints the targets that this run can judge, and how many it cannot. Prints nothing where it can judge none.
+void print_targets(std::ostream& out, const std::vector<Target>& targets);
+
+}  // namespace bench

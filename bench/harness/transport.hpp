@@ -1,0 +1,133 @@
+// What a transport is to the harness: one small header in transports/ with a type like this.
+//
+//     struct Example {
+//         static constexpr Traits kTraits{.name = "example", .about = "how it is set up, in one line", .spins = true};
+//         template <std::size_t Size>
+//         struct Channel {                                       // one direction, for messages of Size bytes
+//             explicit Channel(Arena& arena);                    // before fork: shared memory, descriptors
+//             struct Sender   { explicit Sender(Channel&);       // after fork, in the sending process: prefault, bind
+//                               bool try_send(const Message<Size>&);      // false: full
+//                               bool send(const Message<Size>&); };       // false: broken for good
+//             struct Receiver { explicit Receiver(Channel&);
+//                               bool try_receive(auto&& use);             // false: empty; else use(message) was called
+//                               bool receive(auto&& use); };              // false: broken for good
+//         };
+//     };
+//
+// A receiver hands the message to `use` where its user would find it: in a local copy, or in place if that is what the
+// transport offers. The try_ pair is needed where Traits say `spins`, the waiting pair where they say `blocks`.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/job.hpp"
+#include "harness/message.hpp"
+
+namespace bench {
+
+enum class Kind {
+    ours,
+    peer,
+    floor,   // what the hardware or the kernel takes for one bare hand-over
+    broken,  // fails on purpose: proof that the checks work
+};
+
+struct Traits {
+    std::string_view name;
+    std::string_view about;
+    Kind kind = Kind::peer;
+    bool spins = false;
+    bool blocks = false;
+    bool own_way = false;  // waits in its one way, and takes part whatever wait is asked for
+    std::size_t largest_size = kLargestSize;  // in bytes
+    bool streams = true;                      // false: carries one message at a time, so latency only
+    bool ping_pongs = true;  // false: holds messages back to send some at once, so throughput only
+};
+
+constexpr bool can_run(const Traits& traits, Mode mode, Wait wait, std::size_t size) {
+    if (size > traits.largest_size) return false;
+    if (!(wait == Wait::spin ? traits.spins : traits.blocks)) return false;
+    if (needs_sleepers(mode) && wait == Wait::spin) return false;
+    return is_latency(mode) ? traits.ping_pongs : traits.streams;
+}
+
+/// A transport as the schedule sees it: its traits, and one function that forks, measures and reports.
+struct Transport {
+    Traits traits;
+    std::function<Sample(const Job&)> run;
+};
+
+/// A transport that this build lacks, and why. Said in every report.
+struct Absent {
+    std::string name;
+    std::string reason;
+};
+
+struct Registry {
+    std::vector<Transport> transports;
+    std::vector<Absent> absent;
+};
+
+/// All transports of this build. Written by CMake from the list in bench/CMakeLists.txt.
+Registry make_registry();
+
+struct IgnoreMessage {
+    template <class M>
+    void operator()(const M&) const {}
+};
+
+template <class Sender, class M>
+concept SpinSender = requires(Sender sender, const M& message) {
+    { sender.try_send(message) } -> std::convertible_to<bool>;
+};
+template <class Sender, class M>
+concept BlockingSender = requires(Sender sender, const M& message) {
+    { sender.send(message) } -> std::convertible_to<bool>;
+};
+template <class Receiver>
+concept SpinReceiver = requires(Receiver receiver) {
+    { receiver.try_receive(IgnoreMessage{}) } -> std::convertible_to<bool>;
+};
+template <class Receiver>
+concept BlockingReceiver = requires(Receiver receiver) {
+    { receiver.receive(IgnoreMessage{}) } -> std::convertible_to<bool>;
+};
+
+/// The two ways to wait, the same for every transport: try again at once, or let the transport sleep.
+template <Wait kWait, class Sender, class M>
+inline void put(Sender& sender, const M& message) {
+    if constexpr (kWait == Wait::spin) {
+        static_assert(SpinSender<Sender, M>, "a transport whose traits say `spins` needs try_send");
+        while (!sender.try_send(message)) {
+        }
+    } else {
+        static_assert(BlockingSender<Sender, M>, "a transport whose traits say `blocks` needs send");
+        if (!sender.send(message)) throw std::runtime_error("the transport refused a message for good");
+    }
+}
+
+/// A sender that holds messages back has flush(), called wherever the stream pauses.
+template <class Sender>
+inline void flush(Sender& sender) {
+    if constexpr (requires { sender.flush(); }) sender.flush();
+}
+
+template <Wait kWait, class Receiver, class Use>
+inline void take(Receiver& receiver, Use&& use) {
+    if constexpr (kWait == Wait::spin) {
+        static_assert(SpinReceiver<Receiver>, "a transport whose traits say `spins` needs try_receive");
+        while (!receiver.try_receive(use)) {
+        }
+    } else {
+        static_assert(BlockingReceiver<Receiver>, "a transport whose traits say `blocks` needs receive");
+        if (!receiver.receive(use)) throw std::runtime_error("the transport ended before the last message");
+    }
+}
+
+}  // namespace bench

@@ -1,0 +1,88 @@
+// Four transports that go wrong at their fourth message, each in its way. A run with one of them must fail: that is
+// how the checks of the harness are checked.
+#pragma once
+
+#include <algorithm>
+
+#include "transports/cached_index.hpp"
+
+namespace bench {
+
+enum class Defect { drops, repeats, reorders, tears };
+
+constexpr std::string_view name_of(Defect defect) {
+    constexpr std::string_view kNames[] = {"broken-drops", "broken-repeats", "broken-reorders",
+                                           "broken-tears"};
+    return kNames[static_cast<int>(defect)];
+}
+
+template <Defect kDefect>
+struct Broken {
+    static constexpr Traits kTraits{.name = name_of(kDefect),
+                                    .about = "goes wrong at its fourth message, so that the run must fail",
+                                    .kind = Kind::broken,
+                                    .spins = true,
+                                    .largest_size = 64};
+
+    template <std::size_t Size>
+    struct Channel {
+        using Good = CachedIndex::Channel<Size>;
+
+        explicit Channel(Arena& arena) : good(arena) {}
+        Good good;
+
+        struct Sender {
+            explicit Sender(Channel& channel) : good(channel.good) {}
+            bool try_send(const Message<Size>& message) {
+                if (count != kBadMessage) return sent(good.try_send(message), message);
+                if constexpr (kDefect == Defect::drops) return sent(true, message);
+                if constexpr (kDefect == Defect::repeats)
+                    return good.try_send(last) && sent(insist(message), message);
+                if constexpr (kDefect == Defect::reorders) return swap_with_next(message);
+                if constexpr (kDefect == Defect::tears)
+                    return sent(good.try_send(half_of_last_in(message)), message);
+            }
+            bool sent(bool done, const Message<Size>& message) {
+                if (done) last = message;
+                if (done) ++count;
+                return done;
+            }
+            /// Keeps the message back once, then sends the one after it first.
+            bool swap_with_next(const Message<Size>& message) {
+                if (!kept) {
+                    kept = true;
+                    last = message;
+                    return true;
+                }
+                return insist(message) && sent(insist(last), message);
+            }
+            bool insist(const Message<Size>& message) {
+                while (!good.try_send(message)) {
+                }
+                return true;
+            }
+            Message<Size> half_of_last_in(Message<Size> message) const {
+                constexpr std::size_t kHalf = Size / 2;
+                const auto* old_bytes = reinterpret_cast<const char*>(&last);
+                std::copy_n(old_bytes + kHalf, kHalf, reinterpret_cast<char*>(&message) + kHalf);
+                return message;
+            }
+            static constexpr std::uint64_t kBadMessage = 3;
+            typename Good::Sender good;
+            std::uint64_t count = 0;
+            bool kept = false;
+            Message<Size> last{};
+        };
+
+        struct Receiver : Good::Receiver {
+            explicit Receiver(Channel& channel) : Good::Receiver(channel.good) {}
+        };
+    };
+};
+
+using BrokenDrops = Broken<Defect::drops>;
+using BrokenRepeats = Broken<Defect::repeats>;
+using BrokenReorders = Broken<Defect::reorders>;
+using BrokenTears = Broken<Defect::tears>;
+
+}  // namespace bench

@@ -1,0 +1,118 @@
+// The user's second alternative: fixed-size records in an ordinary file behind two positions, each operation under
+// flock. Nobody tells a waiting side anything, so both sides try again: lock, look, unlock. No fsync.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "harness/arena.hpp"
+#include "harness/transport.hpp"
+
+namespace bench {
+
+struct FileLock {
+    static constexpr Traits kTraits{
+        .name = "file-lock",
+        .about = "records and two positions in a temporary file, under flock, no fsync; polls",
+        .spins = true,
+        .own_way = true};
+
+    struct Positions {
+        std::uint64_t write = 0;
+        std::uint64_t read = 0;
+    };
+
+    static void check(bool good, const char* what) {
+        if (!good) throw std::system_error(errno, std::generic_category(), what);
+    }
+
+    /// A lock belongs to an open file description: each process opens its own, of a file that has no name any more.
+    struct File {
+        explicit File(int made)
+            : fd(::open(("/proc/self/fd/" + std::to_string(made)).c_str(), O_RDWR | O_CLOEXEC)) {
+            check(fd >= 0, "open the shared file again");
+        }
+        ~File() { ::close(fd); }
+        File(const File&) = delete;
+        File& operator=(const File&) = delete;
+
+        void lock() const { check(::flock(fd, LOCK_EX) == 0, "lock the shared file"); }
+        void unlock() const { check(::flock(fd, LOCK_UN) == 0, "unlock the shared file"); }
+        void read(void* to, std::size_t size, std::size_t offset) const {
+            check(::pread(fd, to, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size),
+                  "read the file");
+        }
+        void write(const void* from, std::size_t size, std::size_t offset) const {
+            check(::pwrite(fd, from, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size),
+                  "write the file");
+        }
+        int fd;
+    };
+
+    template <std::size_t Size>
+    struct Channel {
+        explicit Channel(Arena&) {
+            std::string name = (std::filesystem::temp_directory_path() / "shmring-bench-XXXXXX").string();
+            made = ::mkostemp(name.data(), O_CLOEXEC);
+            check(made >= 0, "make a temporary file");
+            ::unlink(name.c_str());
+            check(::ftruncate(made, sizeof(Positions) + kRingBytes) == 0, "size the temporary file");
+        }
+        ~Channel() { ::close(made); }
+        Channel(const Channel&) = delete;
+        Channel& operator=(const Channel&) = delete;
+        int made = -1;
+
+        static std::size_t offset_of(std::uint64_t position) {
+            return sizeof(Positions) + position % ring_slots(Size) * Size;
+        }
+
+        struct Sender {
+            explicit Sender(Channel& channel) : file(channel.made) {}
+            bool try_send(const Message<Size>& message) {
+                Positions at;
+                file.lock();
+                file.read(&at, sizeof at, 0);
+                const bool room = at.write - at.read < ring_slots(Size);
+                if (room) {
+                    file.write(&message, Size, offset_of(at.write));
+                    ++at.write;
+                    file.write(&at, sizeof at, 0);
+                }
+                file.unlock();
+                return room;
+            }
+            File file;
+        };
+
+        struct Receiver {
+            explicit Receiver(Channel& channel) : file(channel.made) {}
+            template <class Use>
+            bool try_receive(Use&& use) {
+                Positions at;
+                Message<Size> message;
+                file.lock();
+                file.read(&at, sizeof at, 0);
+                const bool some = at.write != at.read;
+                if (some) {
+                    file.read(&message, Size, offset_of(at.read));
+                    ++at.read;
+                    file.write(&at, sizeof at, 0);
+                }
+                file.unlock();
+                if (some) use(message);
+                return some;
+            }
+            File file;
+        };
+    };
+};
+
+}  // namespace bench

@@ -1,0 +1,223 @@
+// The reading end of ByteRing.
+#pragma once
+
+#include <cassert>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stop_token>
+#include <utility>
+
+#include "shmring/byte_producer.hpp"
+#include "shmring/detail/borrow_ledger.hpp"
+#include "shmring/detail/spsc_bytes.hpp"
+#include "shmring/detail/stream_end.hpp"
+#include "shmring/result.hpp"
+#include "shmring/wait.hpp"
+
+namespace shmring {
+
+/// What was copied out: how many bytes, and the producer's tag.
+struct Received {
+    std::size_t size = 0;
+    std::uint32_t tag = 0;
+};
+
+/// A byte container that a message can be popped into: std::string, std::vector<std::byte> and their like.
+template <class Container>
+concept ByteContainer = sizeof(typename Container::value_type) == 1 && requires(Container& container) {
+    container.resize(std::size_t{1});
+    container.data();
+};
+
+/// The one who reads. Move-only; do not move it while a View of it is alive. Destroying it gives the seat back; what it has not
+/// handed back waits for its successor. In a forked child every call answers not_owner. One thread at a time.
+///
+/// Statuses: empty, closed (the stream has ended and all was read), peer_lost (empty, and the producer is dead), too_large (the
+/// buffer is smaller than the message, which stays; needed_bytes() tells), corrupt (the ring holds what no producer writes).
+class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::ShippedEnv>, detail::Role::consumer> {
+    using Env = detail::ShippedEnv;
+
+    // One attempt each; the public calls below say how often to make it.
+    [[nodiscard]] auto looking() noexcept {
+        return [this]() noexcept { return ledger_.full() ? Status::overflow : side_.prepare(); };
+    }
+    [[nodiscard]] auto popping(std::span<std::byte> buffer) noexcept {
+        return [this, buffer]() noexcept {
+            if (ledger_.full()) [[unlikely]] return Status::overflow;
+            const Status found = side_.prepare();
+            if (found != Status::ok) [[unlikely]] return found;
+            if (side_.record().length > buffer.size()) [[unlikely]] return Status::too_large;
+            Env::copy_out(buffer.data(), side_.payload(side_.record()), side_.record().length);
+            return Status::ok;
+        };
+    }
+
+  public:
+    class View;
+
+    ByteRingConsumer() noexcept = default;
+
+    /// Copies the oldest message into `buffer`.
+    [[nodiscard]] Result<Received> try_pop(std::span<std::byte> buffer) noexcept {
+        return received(once(popping(buffer)));
+    }
+    /// Waits while the ring is empty.
+    [[nodiscard]] Result<Received> pop(std::span<std::byte> buffer, const std::stop_token& stop = {}) noexcept {
+        return received(waiting(kNever, stop, popping(buffer)));
+    }
+    /// Waits at most `timeout`; zero or less is one attempt and also answers timed_out.
+    template <class Rep, class Period>
+    [[nodiscard]] Result<Received> try_pop_for(std::span<std::byte> buffer, std::chrono::duration<Rep, Period> timeout,
+                                               const std::stop_token& stop = {}) noexcept {
+        return received(waiting(detail::deadline_after(timeout), stop, popping(buffer)));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] Result<Received> try_pop_until(std::span<std::byte> buffer,
+                                                 std::chrono::time_point<Clock, Duration> deadline,
+                                                 const std::stop_token& stop = {}) noexcept {
+        return detail::call_until(deadline,
+                                  [&](std::uint64_t ns) { return received(waiting(ns, stop, popping(buffer))); });
+    }
+    /// Into a string or vector kept by the caller, resized to the message: no allocation once it is large enough. Growing may
+    /// throw std::bad_alloc; the message then stays.
+    template <ByteContainer Container>
+    [[nodiscard]] Result<Received> try_pop(Container& container) {
+        return grown(container, once(looking()));
+    }
+    template <ByteContainer Container>
+    [[nodiscard]] Result<Received> pop(Container& container, const std::stop_token& stop = {}) {
+        return grown(container, waiting(kNever, stop, looking()));
+    }
+    template <ByteContainer Container, class Rep, class Period>
+    [[nodiscard]] Result<Received> try_pop_for(Container& container, std::chrono::duration<Rep, Period> timeout,
+                                               const std::stop_token& stop = {}) {
+        return grown(container, waiting(detail::deadline_after(timeout), stop, looking()));
+    }
+    /// Copies whole messages into `buffer`, one behind the other, as many as fit into it and into `messages`, with at most one
+    /// hand-back and wake-up. messages[i] is where message i lies. Answers how many (at least one), or why none.
+    [[nodiscard]] Result<std::size_t> try_pop_n(std::span<std::byte> buffer,
+                                                std::span<std::span<std::byte>> messages) noexcept;
+
+    /// How many bytes the message takes that the last call found too large for its buffer.
+    [[nodiscard]] std::size_t needed_bytes() const noexcept { return side_.record().length; }
+
+    /// Borrows the oldest message that is not borrowed yet, where it lies. It is handed back when the View goes; several may be
+    /// borrowed at once, up to 64 (then: overflow), and returned in any order: the ring gets its bytes back in theirs.
+    [[nodiscard]] Result<View> try_next() noexcept;
+    [[nodiscard]] Result<View> next(const std::stop_token& stop = {}) noexcept;
+    template <class Rep, class Period>
+    [[nodiscard]] Result<View> try_next_for(std::chrono::duration<Rep, Period> timeout,
+                                            const std::stop_token& stop = {}) noexcept;
+    template <class Clock, class Duration>
+    [[nodiscard]] Result<View> try_next_until(std::chrono::time_point<Clock, Duration> deadline,
+                                              const std::stop_token& stop = {}) noexcept;
+
+  private:
+    /// The message at hand was copied out: takes it.
+    [[nodiscard]] Result<Received> received(Status status) noexcept {
+        if (status != Status::ok) [[unlikely]] return status;
+        const Received what{side_.record().length, side_.record().tag};
+        take();
+        end_.wake_peer();
+        return what;
+    }
+    /// Borrows and returns the record at hand; while older ones are borrowed the ring waits for those.
+    void take() noexcept {
+        const std::uint64_t bytes = side_.record().skip + side_.record().span;
+        side_.borrow();
+        if (ledger_.empty()) [[likely]] return side_.hand_back(bytes);
+        (void)ledger_.give_back(ledger_.lend(bytes));
+    }
+    template <class Container>
+    [[nodiscard]] Result<Received> grown(Container& container, Status status) {
+        if (status != Status::ok) return status;
+        container.resize(side_.record().length);
+        Env::copy_out(container.data(), side_.payload(side_.record()), side_.record().length);
+        return received(Status::ok);
+    }
+    [[nodiscard]] Result<View> borrowed(Status status) noexcept;
+    void give_back(std::uint32_t name) noexcept {
+        if (!end_.usable()) return;  // a forked child's copy: the message is its parent's
+        const std::uint64_t bytes = ledger_.give_back(name);
+        if (bytes == 0) return;
+        side_.hand_back(bytes);
+        end_.wake_peer();
+    }
+
+    detail::BorrowLedger ledger_{};
+};
+
+/// A borrowed message. Its producer cannot write over it before it, and all older ones, are handed back.
+class ByteRingConsumer::View {
+  public:
+    View(View&& other) noexcept
+        : consumer_(std::exchange(other.consumer_, nullptr)), bytes_(other.bytes_), tag_(other.tag_), name_(other.name_) {}
+    View& operator=(View&&) = delete;
+    ~View() { hand_back(); }
+
+    [[nodiscard]] Bytes bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::uint32_t tag() const noexcept { return tag_; }
+    /// Hands the message back now, as the destructor does. Once.
+    void hand_back() noexcept {
+        if (consumer_ != nullptr) std::exchange(consumer_, nullptr)->give_back(name_);
+    }
+
+  private:
+    friend class ByteRingConsumer;
+    View(ByteRingConsumer& consumer, Bytes bytes, std::uint32_t tag, std::uint32_t name) noexcept
+        : consumer_(&consumer), bytes_(bytes), tag_(tag), name_(name) {}
+    ByteRingConsumer* consumer_;
+    Bytes bytes_;
+    std::uint32_t tag_;
+    std::uint32_t name_;
+};
+
+inline Result<std::size_t> ByteRingConsumer::try_pop_n(std::span<std::byte> buffer,
+                                                       std::span<std::span<std::byte>> messages) noexcept {
+    std::size_t done = 0;
+    std::size_t used = 0;
+    std::uint64_t bytes = 0;
+    const Status status = once([&]() noexcept {
+        Status stopped_by = ledger_.empty() ? Status::ok : Status::overflow;  // a batch hands back at once, views come first
+        while (done != messages.size() && stopped_by == Status::ok) {
+            stopped_by = popping(buffer.subspan(used))();
+            if (stopped_by != Status::ok) break;
+            messages[done++] = buffer.subspan(used, side_.record().length);
+            used += side_.record().length;
+            bytes += side_.record().skip + side_.record().span;
+            side_.borrow();
+        }
+        return done != 0 ? Status::ok : stopped_by;
+    });
+    if (status != Status::ok) return status;
+    if (done != 0) {
+        side_.hand_back(bytes);
+        end_.wake_peer();
+    }
+    return done;
+}
+
+inline Result<ByteRingConsumer::View> ByteRingConsumer::borrowed(Status status) noexcept {
+    if (status != Status::ok) return status;
+    const detail::RecordJudgement record = side_.record();
+    side_.borrow();
+    return View(*this, Bytes(side_.payload(record), record.length), record.tag, ledger_.lend(record.skip + record.span));
+}
+inline Result<ByteRingConsumer::View> ByteRingConsumer::try_next() noexcept { return borrowed(once(looking())); }
+inline Result<ByteRingConsumer::View> ByteRingConsumer::next(const std::stop_token& stop) noexcept {
+    return borrowed(waiting(kNever, stop, looking()));
+}
+template <class Rep, class Period>
+Result<ByteRingConsumer::View> ByteRingConsumer::try_next_for(std::chrono::duration<Rep, Period> timeout,
+                                                              const std::stop_token& stop) noexcept {
+    return borrowed(waiting(detail::deadline_after(timeout), stop, looking()));
+}
+template <class Clock, class Duration>
+Result<ByteRingConsumer::View> ByteRingConsumer::try_next_until(std::chrono::time_point<Clock, Duration> deadline,
+                                                                const std::stop_token& stop) noexcept {
+    return detail::call_until(deadline, [&](std::uint64_t ns) { return borrowed(waiting(ns, stop, looking())); });
+}
+
+}  // namespace shmring

@@ -1,0 +1,137 @@
+// The event count: sleeping and waking on one 64-bit word in shared memory (layout.hpp, EventLine), across processes.
+//
+// A notifier that finds nobody waiting does one load of a line it has in its cache: no store, no fence, no system call. The
+// price is Dekker's problem: its store (the message) may still sit in the store buffer when it loads the word, while a waiter
+// registers and re-checks just before the store appears. So the first sleep after each registration lasts at most 1 ms: by
+// then every earlier store is visible, and every later one was made by somebody who could see the registration. A wake-up
+// missed this way is counted in missed_wakes. The argument, its cost and the rejected forms: docs/design.md, "Sleeping".
+//
+// Death: a waiter killed asleep leaves the count one too high, which costs one needless wake-up, since waking takes the
+// credits away. A notifier killed between publishing and waking, or a wake eaten by a dying waiter, is made good by the
+// bounded sleeps of the others.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "shmring/detail/atomic.hpp"
+#include "shmring/detail/layout.hpp"
+#include "shmring/detail/platform.hpp"
+
+namespace shmring::detail {
+
+inline constexpr std::uint64_t kWaitersMask = 0xffff;
+inline constexpr std::uint64_t kOneEpoch = std::uint64_t{1} << 32;
+inline constexpr std::uint64_t kFirstSleep_ns = 1'000'000;
+inline constexpr int kRecheckPolls = 32;  // about the time a store buffer takes to drain, several times over
+
+enum class SleepResult { ready, timed_out, interrupted };
+
+template <class Env>
+class EventCount {
+  public:
+    /// Whether anybody may be asleep. Call it after publishing; if true, call notify().
+    [[nodiscard]] static bool somebody_waits(const EventLine<Env>& line) noexcept {
+        Env::compiler_barrier();
+        return (line.word.load(relaxed) & kWaitersMask) != 0;  // a late answer is what the 1 ms sleep is for
+    }
+
+    /// Wakes up to `count` waiters: takes their credits, bumps the epoch (so that one between its re-check and its sleep does
+    /// not fall asleep), then tells the kernel.
+    [[gnu::noinline]] static void notify(EventLine<Env>& line, std::uint64_t count) noexcept {
+        std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
+        std::uint64_t credits = 0;
+        do {
+            const std::uint64_t waiters = seen & kWaitersMask;
+            if (waiters == 0) return;
+            credits = waiters < count ? waiters : count;
+        } while (!line.word.compare_exchange_weak(seen, seen + kOneEpoch - credits, release, relaxed));  // [wake] release side
+        Env::futex_wake(futex_word(line), static_cast<int>(credits));
+    }
+
+    /// Wakes everybody, registered or about to be: for closing and cancelling, where a missed wake-up must not happen. The
+    /// exchange is a full barrier on both sides' words: whoever registers later sees what was stored before.
+    static void notify_all(EventLine<Env>& line) noexcept {
+        std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
+        while (!line.word.compare_exchange_weak(seen, (seen & ~kWaitersMask) + kOneEpoch, seq_cst, relaxed)) {
+            // [wake] release side
+        }
+        Env::futex_wake(futex_word(line), kEverybody);
+    }
+
+    /// Registers, re-checks, sleeps. `attempt()` returns true when waiting is over; it runs after each registration and each
+    /// sleep. `on_period()` runs after each full sleep of `period_ns`, so that the caller can ask who is alive.
+    /// `interrupted` when a signal ended a sleep.
+    template <class Attempt, class OnPeriod>
+    static SleepResult sleep(EventLine<Env>& line, std::uint64_t deadline_ns, std::uint64_t period_ns, Attempt&& attempt,
+                             OnPeriod&& on_period) noexcept {
+        std::uint64_t epoch = register_waiter(line);
+        bool first = true;  // of this registration: the sleep that a missed wake-up may be lost in
+        for (;;) {
+            if (first && recheck(attempt)) return leave(line, epoch, SleepResult::ready);
+            const std::uint64_t now = Env::now();
+            if (now >= deadline_ns) return leave(line, epoch, SleepResult::timed_out);
+            const std::uint64_t span = first && kFirstSleep_ns < period_ns ? kFirstSleep_ns : period_ns;
+            const std::uint64_t until = deadline_ns - now < span ? deadline_ns : now + span;
+            const platform::FutexResult result =
+                Env::futex_wait(futex_word(line), static_cast<std::uint32_t>(epoch >> 32), until);
+            const bool slept_whole = result == platform::FutexResult::timed_out && until != deadline_ns;
+            if (slept_whole && !first) on_period();
+            if (attempt()) {
+                if (slept_whole && first) line.missed_wakes.fetch_add(1, relaxed);  // a statistic
+                return leave(line, epoch, SleepResult::ready);
+            }
+            if (result == platform::FutexResult::interrupted) return leave(line, epoch, SleepResult::interrupted);
+            if (credited(line, epoch)) {
+                epoch = register_waiter(line);  // our credit was taken for a message another got
+                first = true;
+            } else if (slept_whole) {
+                first = false;
+            }
+        }
+    }
+
+    // The steps of a sleep, for waits on several lines at once (detail/event_set.hpp).
+
+    [[nodiscard]] static const std::uint32_t* futex_word(const EventLine<Env>& line) noexcept {
+        constexpr int kEpochHalf = std::endian::native == std::endian::little ? 1 : 0;
+        return reinterpret_cast<const std::uint32_t*>(&line.word) + kEpochHalf;
+    }
+    /// Returns the word's epoch half in place. A locked operation: the registration is visible before the re-check reads.
+    [[nodiscard]] static std::uint64_t register_waiter(EventLine<Env>& line) noexcept {
+        std::uint64_t seen = line.word.fetch_add(1, seq_cst);  // [wake] acquire side
+        if ((seen & kWaitersMask) >= kMaxParticipants) {  // more than can live: the dead are counted; start afresh
+            notify_all(line);
+            seen = line.word.fetch_add(1, seq_cst);  // [wake] acquire side
+        }
+        return seen & ~(kOneEpoch - 1);
+    }
+    /// Whether a notifier took the credits of the registration that register_waiter() answered with `epoch`.
+    [[nodiscard]] static bool credited(const EventLine<Env>& line, std::uint64_t epoch) noexcept {
+        return (line.word.load(acquire) >> 32) != (epoch >> 32);  // [wake] acquire side
+    }
+    template <class Attempt>
+    [[nodiscard]] static bool recheck(Attempt& attempt) noexcept {
+        for (int poll = 0; poll != kRecheckPolls; ++poll) {
+            if (attempt()) return true;
+        }
+        return false;
+    }
+    /// Takes the registration back, unless a notifier did (the epoch moved): then it was ours, or somebody's who will not miss it.
+    static void unregister_waiter(EventLine<Env>& line, std::uint64_t epoch) noexcept {
+        std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
+        while ((seen & ~(kOneEpoch - 1)) == epoch && (seen & kWaitersMask) != 0) {
+            if (line.word.compare_exchange_weak(seen, seen - 1, relaxed, relaxed)) break;  // carries nothing
+        }
+    }
+
+  private:
+    static constexpr int kEverybody = 0x7fffffff;
+
+    static SleepResult leave(EventLine<Env>& line, std::uint64_t epoch, SleepResult result) noexcept {
+        unregister_waiter(line, epoch);
+        return result;
+    }
+};
+
+}  // namespace shmring::detail

@@ -1,0 +1,110 @@
+// What every producer and consumer of a single-producer, single-consumer ring is: an endpoint (seat, record, waiting) and one
+// side of an algorithm. The rings add their verbs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "shmring/detail/endpoint.hpp"
+#include "shmring/detail/event_set.hpp"
+#include "shmring/result.hpp"
+#include "shmring/wait.hpp"
+
+namespace shmring::detail {
+
+template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
+class SeatedRing;
+
+/// `Side` is an algorithm's producer or consumer; it has `join(memory, status)` and `progress()`.
+template <class Side, Role kRole>
+class StreamEnd {
+  public:
+    StreamEnd(const StreamEnd&) = delete;
+    StreamEnd& operator=(const StreamEnd&) = delete;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(end_); }
+
+    /// Ends the stream for good and wakes the sleepers of both sides. From the producer: the consumer gets what is left, then
+    /// closed. From the consumer: later pushes answer closed, and what is left can still be read, here or by a successor.
+    Result<void> close() noexcept {
+        if (!end_.usable()) return Status::not_owner;
+        account();
+        end_.close();
+        return {};
+    }
+    /// Gives the seat back now, as the destructor does. The stream stays open for a successor.
+    void detach() noexcept {
+        if (end_.usable()) account();
+        end_.leave();
+    }
+    void set_wait_policy(const WaitPolicy& policy) noexcept { end_.set_wait_policy(policy); }
+
+    /// What wait_any and WaitSet need of a consumer; valid while it stays where it is.
+    [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept
+        requires(kRole == Role::consumer)
+    {
+        return {.line = &end_.control().readable,
+                .object = this,
+                .ready = [](void* self) noexcept { return static_cast<StreamEnd*>(self)->readable(); },
+                .examine = [](void* self) noexcept { static_cast<StreamEnd*>(self)->end_.examine_peer(); },
+                .period_ns = end_.segment().geometry().liveness_period_ns};
+    }
+
+  protected:
+    template <class, class, class, class>
+    friend class SeatedRing;
+
+    static constexpr Status kNotYet = kRole == Role::producer ? Status::full : Status::empty;
+    static constexpr std::uint64_t kNever = platform::kNever;
+
+    StreamEnd() noexcept = default;
+    StreamEnd(StreamEnd&&) noexcept = default;
+    StreamEnd& operator=(StreamEnd&& other) noexcept {
+        if (this == &other) return *this;
+        detach();
+        end_ = std::move(other.end_);
+        side_ = other.side_;
+        accounted_ = other.accounted_;
+        return *this;
+    }
+    ~StreamEnd() { detach(); }
+
+    /// Takes the seat and continues the stream where it stands.
+    template <class Memory>
+    void sit_down(const std::shared_ptr<Segment>& segment, const Memory& memory, const WaitPolicy& policy,
+                  SetupError& error) noexcept {
+        end_ = Endpoint::take(segment, kRole, policy, error);
+        if (error.code) return;
+        Status status = Status::ok;
+        side_ = Side::join(memory, status);
+        accounted_ = side_.progress();
+        if (status != Status::ok) end_.refuse_corrupt(error);
+    }
+    /// Whether a reading call would not wait: there is a message, an end, or an error to be told.
+    [[nodiscard]] bool readable() noexcept {
+        return once([this]() noexcept { return side_.prepare(); }) != kNotYet;
+    }
+    template <class Attempt>
+    [[nodiscard]] Status once(Attempt&& attempt) noexcept {
+        return end_.try_once(kNotYet, attempt);
+    }
+    template <class Attempt>
+    [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop, Attempt&& attempt) noexcept {
+        return end_.wait(kNotYet, deadline_ns, stop, attempt, [this]() noexcept { account(); });
+    }
+    /// Brings the record's counters up to date: when we have to wait anyway, at close, and when we leave.
+    void account() noexcept {
+        const Progress now = side_.progress();
+        end_.account(now.messages - accounted_.messages, now.bytes - accounted_.bytes, now.in_ring);
+        accounted_ = now;
+    }
+
+    Endpoint end_{};
+    Side side_{};
+
+  private:
+    Progress accounted_{};
+};
+
+}  // namespace shmring::detail

@@ -1,0 +1,21 @@
+// Options that every kind of ring takes when it is made.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "shmring/detail/layout.hpp"
+#include "shmring/segment.hpp"
+
+namespace shmring {
+
+/// `SpscRing<Tick>::create("ticks", {.capacity = 1024})`. What is out of range fails with errc::bad_option.
+struct RingOptions {
+    std::uint64_t capacity = 0;  ///< messages the ring holds at most, exactly: 1 to 2^40; mandatory
+    std::uint32_t participants = detail::kDefaultParticipants;  ///< handles attached at once; 1 to 4095
+    /// How often a blocked call asks whether its peer is alive: 100 us to 1 h. A death is noticed within one period and a bit.
+    std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);
+    SegmentOptions segment{};
+};
+
+}  // namespace shmring

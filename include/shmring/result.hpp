@@ -1,0 +1,174 @@
+// What calls answer: Status for the states of a live stream, Result<T> for a value or a Status, errc for set-up that failed.
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace shmring {
+
+/// The state of a live stream as one call saw it. Values, not errors: a full ring is a fact of life.
+/// Numbered because tools and bindings carry it across processes: part of the ABI, only ever extended at the end.
+enum class Status : std::uint32_t {
+    ok = 0,           ///< it was done
+    empty = 1,        ///< nothing to read now
+    full = 2,         ///< no room now, and the exact read position was looked at
+    busy = 3,         ///< the oldest message is claimed and not yet published
+    timed_out = 4,    ///< the deadline passed first; a zero or negative time-out is one attempt
+    closed = 5,       ///< the stream has ended: for readers, after the last message
+    peer_lost = 6,    ///< the other side died and nobody has taken its place: for readers, after the last message
+    too_large = 7,    ///< the message can never fit, or the buffer is too small (the message stays)
+    corrupt = 8,      ///< the segment holds what no correct program writes
+    not_owner = 9,    ///< this handle belongs to another process (it was bound before a fork)
+    interrupted = 10, ///< the wait was cancelled by its stop token, or by a signal where that was asked for
+    overflow = 11,    ///< more was given back than was taken
+};
+
+/// The English name of a status, as in this file. Never null, static storage.
+[[nodiscard]] const char* to_string(Status status) noexcept;
+
+/// Why a ring could not be created, opened or joined. Carried by std::error_code; system errors travel as themselves.
+enum class errc : int {
+    bad_name = 1,           ///< a name is one path component of 1 to 250 bytes, with an optional leading '/'
+    bad_option,             ///< an option is outside its range
+    not_a_segment,          ///< no magic number: something else has this name
+    wrong_layout_version,   ///< another version of this library made it
+    corrupt_header,         ///< a header field contradicts another, or its checksum
+    wrong_kind,             ///< a ring of another kind
+    wrong_type,             ///< another message type: size, alignment or schema differ
+    wrong_capacity,         ///< open_or_create found another capacity than the one asked for
+    wrong_size,             ///< the file is not as long as its header says
+    untrusted_owner,        ///< the file belongs to a user that was not named as trusted
+    untrusted_mode,         ///< the file can be written by users that were not allowed to
+    not_a_regular_file,     ///< a directory, link, FIFO or device has this name
+    unsealed,               ///< a descriptor without seals: its memory could vanish under us
+    memory_too_small,       ///< caller-provided memory cannot hold what was asked for
+    memory_misaligned,      ///< caller-provided memory must start on a page
+    seat_taken,             ///< a live participant is the producer (or consumer) already
+    participants_exhausted, ///< every participant record is held by a live handle
+    unsupported_feature,    ///< the segment requires a feature that this version does not know
+    corrupt_positions,      ///< the ring's positions and commit words contradict each other
+    retired,                ///< the name was removed; a new ring may have been made under it
+};
+
+/// The category of errc: `std::error_code code = errc::seat_taken;` works through make_error_code.
+[[nodiscard]] const std::error_category& error_category() noexcept;
+[[nodiscard]] std::error_code make_error_code(errc code) noexcept;
+
+namespace detail {
+
+/// Trivially copyable values need no destructor and are filled by copying bytes: the data path.
+template <class T, bool = std::is_trivially_copyable_v<T>>
+class ResultStorage {
+  public:
+    explicit ResultStorage(Status status) noexcept : status_(status) { clear_if_small(); }
+    explicit ResultStorage(const T& value) noexcept : status_(Status::ok) { std::construct_at(&value_, value); }
+    template <class Fill>
+    ResultStorage(std::in_place_t, Fill&& fill) noexcept {
+        clear_if_small();
+        status_ = fill(static_cast<void*>(&value_));
+    }
+
+  protected:
+    T* address() noexcept { return &value_; }
+    const T* address() const noexcept { return &value_; }
+    Status status_ = Status::ok;
+
+  private:
+    /// A result that travels in registers is read whole, also when it holds no value.
+    void clear_if_small() noexcept {
+        if constexpr (sizeof(T) <= sizeof(std::uint64_t)) std::memset(static_cast<void*>(&value_), 0, sizeof(T));
+    }
+
+    union {
+        T value_;
+    };
+};
+
+template <class T>
+class ResultStorage<T, false> {
+  public:
+    explicit ResultStorage(Status status) noexcept : status_(status) {}
+    explicit ResultStorage(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>)
+        : status_(Status::ok), value_(std::move(value)) {}
+
+  protected:
+    T* address() noexcept { return &*value_; }
+    const T* address() const noexcept { return &*value_; }
+    Status status_;
+
+  private:
+    std::optional<T> value_;
+};
+
+}  // namespace detail
+
+/// A value, or the Status that says why there is none. Member names of std::expected, which C++20 lacks; there is no
+/// throwing value(): test it, then use `*`. Reading the value of a failed Result is a programmer's error (assert).
+template <class T>
+class [[nodiscard]] Result : private detail::ResultStorage<T> {
+    using Storage = detail::ResultStorage<T>;
+
+  public:
+    using value_type = T;
+    using error_type = Status;
+
+    Result(Status status) noexcept : Storage(status) { assert(status != Status::ok); }
+    Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) : Storage(std::move(value)) {}
+    /// Lets `fill(void*)` write the bytes of the value in place and say how that went.
+    template <class Fill>
+    Result(std::in_place_t tag, Fill&& fill) noexcept : Storage(tag, std::forward<Fill>(fill)) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return this->status_ == Status::ok; }
+    [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+    [[nodiscard]] Status error() const noexcept { return this->status_; }
+
+    [[nodiscard]] T& operator*() & noexcept { return *checked(); }
+    [[nodiscard]] const T& operator*() const& noexcept { return *checked(); }
+    [[nodiscard]] T&& operator*() && noexcept { return std::move(*checked()); }
+    [[nodiscard]] T* operator->() noexcept { return checked(); }
+    [[nodiscard]] const T* operator->() const noexcept { return checked(); }
+
+    template <class U>
+    [[nodiscard]] T value_or(U&& other) const& {
+        return has_value() ? **this : static_cast<T>(std::forward<U>(other));
+    }
+
+  private:
+    T* checked() noexcept {
+        assert(has_value());
+        return this->address();
+    }
+    const T* checked() const noexcept {
+        assert(has_value());
+        return this->address();
+    }
+};
+
+/// Done, or the Status that says why not.
+template <>
+class [[nodiscard]] Result<void> {
+  public:
+    using value_type = void;
+    using error_type = Status;
+
+    Result() noexcept = default;
+    Result(Status status) noexcept : status_(status) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return status_ == Status::ok; }
+    [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+    [[nodiscard]] Status error() const noexcept { return status_; }
+
+  private:
+    Status status_ = Status::ok;
+};
+
+}  // namespace shmring
+
+template <>
+struct std::is_error_code_enum<shmring::errc> : std::true_type {};

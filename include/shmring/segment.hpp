@@ -1,0 +1,164 @@
+// Segment: one piece of shared memory with a checked header. Made by name, anonymous, or in memory the caller provides.
+// Rings stand on it; users meet it for metadata, removal and for what was granted.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+#include "shmring/detail/layout.hpp"
+#include "shmring/detail/platform.hpp"
+#include "shmring/result.hpp"
+
+namespace shmring {
+
+/// How a segment is made and mapped. What is asked and not granted is reported by Segment::grants(), never fatal.
+struct SegmentOptions {
+    /// Permission bits of a named segment, exactly, whatever the umask. Opening: the most it may have, reading included,
+    /// because who can read a segment can also hold locks on it and so spoil the proof of who is alive.
+    unsigned mode = 0600;
+    std::optional<unsigned> trusted_owner{};  ///< opening: a user id that may own it beside our effective one
+    bool prefault = true;      ///< touch every page now, so that the data path takes no page fault
+    bool lock_memory = false;  ///< mlock: never swapped
+    bool huge_pages = false;   ///< transparent huge pages, now: granted only where the kernel (6.1 on) really made them
+    /// Caller-provided memory only: a regular file whose bytes serve as liveness locks (duplicated; the caller keeps its
+    /// own and never locks through it), and on creation the first of those bytes. The same file in every process; without
+    /// one the ring has no crash recovery.
+    int liveness_descriptor = -1;
+    std::uint64_t liveness_offset = 0;
+};
+
+/// What the kernel granted: an empty error_code for what was done or not asked for.
+struct SegmentGrants {
+    std::error_code prefault{};
+    std::error_code lock_memory{};
+    std::error_code huge_pages{};
+};
+
+namespace detail {
+
+/// Why set-up failed: the code, and a sentence that says what, on which name, expected, found. Fits the stack.
+struct SetupError {
+    std::error_code code{};
+    char text[512] = {};  // a name may take 250 of them
+};
+/// Throws a std::system_error with this code, whose what() is this text and nothing else.
+[[noreturn]] void throw_setup_error(const SetupError& error);
+
+/// What a ring wants of its segment: the fields it writes on creation and compares on opening.
+struct SegmentSpec {
+    RingKind kind = RingKind::none;
+    std::uint64_t capacity = 0;  ///< opening: 0 = whatever it has; open_or_create: compared
+    std::uint32_t element_size = 0;
+    std::uint32_t element_alignment = 0;
+    std::string_view schema{};
+    std::uint32_t participants = kDefaultParticipants;
+    std::uint64_t liveness_period_ns = kDefaultLivenessPeriodNs;
+    std::array<std::uint32_t, 3> block{};  ///< messages per block, block stride, payload offset
+    std::uint64_t control_size = 0;
+    /// Bytes of the data section for a capacity: on opening that is the one found, so the check needs the rule, not a number.
+    /// Asked only about capacities whose blocks stay under kMaxSegmentSize, so that it cannot overflow.
+    std::uint64_t (*data_size_for)(std::uint64_t capacity) noexcept = nullptr;
+};
+
+[[nodiscard]] std::uint64_t type_fingerprint(std::uint32_t size, std::uint32_t alignment, std::string_view schema) noexcept;
+
+}  // namespace detail
+
+/// The private, checked copy of a header's geometry: what a peer writes into the header later changes nothing here.
+struct SegmentGeometry {
+    detail::RingKind kind = detail::RingKind::none;
+    std::uint32_t participant_count = 0;
+    std::uint64_t segment_size = 0;
+    std::uint64_t capacity = 0;
+    std::uint32_t element_size = 0;
+    std::uint32_t element_alignment = 0;
+    std::uint64_t generation = 0;
+    std::uint64_t liveness_period_ns = 0;
+    std::uint64_t liveness_base = 0;  ///< detail::kNoLiveness: deaths cannot be noticed
+    std::uint64_t participants_offset = 0;
+    std::uint64_t control_offset = 0;
+    std::uint64_t control_size = 0;
+    std::uint64_t data_offset = 0;
+    std::uint64_t data_size = 0;
+
+    friend bool operator==(const SegmentGeometry&, const SegmentGeometry&) = default;
+};
+
+/// Move-only owner of a mapping. Thread-safe to read; set-up calls are for one thread at a time. Usable in a forked child
+/// (the mapping is inherited). The destructor unmaps and never removes the name: that is remove().
+/// All set-up calls are noexcept and report through SetupError; the rings turn it into exceptions or error codes.
+class Segment {
+  public:
+    Segment() noexcept = default;
+    Segment(Segment&& other) noexcept;
+    Segment& operator=(Segment&& other) noexcept;
+    ~Segment();
+
+    /// A new name; std::errc::file_exists when it is taken. The name appears complete or not at all.
+    static Segment create(std::string_view name, const detail::SegmentSpec& spec, const SegmentOptions& options,
+                          detail::SetupError& error) noexcept;
+    /// An existing name, checked field by field before use.
+    static Segment open(std::string_view name, const detail::SegmentSpec& spec, const SegmentOptions& options,
+                        detail::SetupError& error) noexcept;
+    /// Whichever comes first, also when many processes try at once. An existing ring must have the asked capacity.
+    static Segment open_or_create(std::string_view name, const detail::SegmentSpec& spec, const SegmentOptions& options,
+                                  detail::SetupError& error) noexcept;
+    /// A sealed memfd without a name: for fork, and for passing descriptor() to another process.
+    static Segment anonymous(const detail::SegmentSpec& spec, const SegmentOptions& options,
+                             detail::SetupError& error) noexcept;
+    /// A descriptor received from another process (duplicated; the caller keeps its own). A memfd must be sealed; a file
+    /// with a name is checked as open() does.
+    static Segment from_descriptor(int descriptor, const detail::SegmentSpec& spec, const SegmentOptions& options,
+                                   detail::SetupError& error) noexcept;
+    /// Formats a segment in memory that is shared already (page-aligned; needed: required_size()), whatever it held before.
+    /// The caller keeps it mapped as long as the segment is used.
+    static Segment create_in(std::span<std::byte> memory, const detail::SegmentSpec& spec, const SegmentOptions& options,
+                             detail::SetupError& error) noexcept;
+    /// Joins a segment that create_in() made in this memory; errc::not_a_segment while it is not finished.
+    static Segment open_in(std::span<std::byte> memory, const detail::SegmentSpec& spec, const SegmentOptions& options,
+                           detail::SetupError& error) noexcept;
+
+    /// Deletes the name, also of what is no valid segment as long as it is a regular file of ours, and marks the ring retired
+    /// for those who still have it mapped. Empty: done.
+    static std::error_code remove(std::string_view name) noexcept;
+    /// Bytes that a segment of this spec takes; 0 when there can be none.
+    [[nodiscard]] static std::uint64_t required_size(const detail::SegmentSpec& spec) noexcept;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return base_ != nullptr; }
+    [[nodiscard]] const SegmentGeometry& geometry() const noexcept { return geometry_; }
+    [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {base_, geometry_.segment_size}; }
+    [[nodiscard]] std::byte* at(std::uint64_t offset) const noexcept { return base_ + offset; }
+    [[nodiscard]] detail::SegmentHeader& header() const noexcept;
+    /// The open descriptor (never locked through, so it serves as the probe for liveness), or a duplicate of the liveness
+    /// descriptor of caller-provided memory, or -1.
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    /// Whether deaths of participants can be noticed: false only for caller memory without a liveness descriptor.
+    [[nodiscard]] bool crash_recovery() const noexcept { return descriptor_ >= 0; }
+    /// 64 bytes of the application's own, zero at first. The library never reads them; access is the caller's to order.
+    [[nodiscard]] std::span<std::byte, 64> user_metadata() const noexcept;
+    /// The name was removed since (by remove(), not by rm): what is still in the ring can be used, but newcomers will not
+    /// find it.
+    [[nodiscard]] bool retired() const noexcept;
+    /// The name without the leading '/', empty for the others.
+    [[nodiscard]] std::string_view name() const noexcept { return name_buffer_.data(); }
+    [[nodiscard]] const SegmentGrants& grants() const noexcept { return grants_; }
+
+  private:
+    friend class SegmentBuilder;
+    void let_go() noexcept;
+
+    std::byte* base_ = nullptr;
+    int descriptor_ = -1;
+    bool owns_mapping_ = false;
+    detail::platform::FileIdentity file_{};  // what descriptor_ is: the application may close and reuse the number
+    SegmentGeometry geometry_{};
+    SegmentGrants grants_{};
+    std::array<char, 252> name_buffer_{};
+};
+
+}  // namespace shmring

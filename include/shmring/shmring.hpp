@@ -1,0 +1,9 @@
+// Everything a program that uses shmring needs, and nothing of what is inside.
+#pragma once
+
+#include "shmring/message.hpp"
+#include "shmring/options.hpp"
+#include "shmring/result.hpp"
+#include "shmring/segment.hpp"
+#include "shmring/spsc_ring.hpp"
+#include "shmring/wait.hpp"

@@ -1,0 +1,145 @@
+// How blocking calls wait: poll for a bounded, self-adjusting time, then sleep in the kernel until woken or the deadline comes.
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <stop_token>
+
+#include "shmring/detail/event_count.hpp"
+#include "shmring/result.hpp"
+
+namespace shmring {
+
+/// Belongs to one handle. Copyable.
+struct WaitPolicy {
+    /// The longest time to poll before going to sleep; the time really used adapts between 1/16 of it and all of it to what
+    /// waits were like. 0: sleep at once. Worth about the cost of one sleep and wake-up (20 to 50 us).
+    std::chrono::nanoseconds spin = std::chrono::microseconds(50);
+    /// Return Status::interrupted when a signal handler ran during a sleep (a language binding wants its Ctrl-C).
+    bool return_on_signal = false;
+};
+
+namespace detail {
+
+/// `now + duration` on the monotonic clock, rounded up, never early; past durations give 0, far ones never come. In long double,
+/// where no duration overflows and 64-bit nanoseconds are exact.
+template <class Rep, class Period>
+[[nodiscard]] std::uint64_t deadline_after(std::chrono::duration<Rep, Period> duration) noexcept {
+    const long double ns = std::ceil(std::chrono::duration<long double, std::nano>(duration).count());
+    if (!(ns > 0)) return 0;                   // nor does a NaN wait for ever
+    constexpr long double kFarthest_ns = 4e18L;  // 126 years, a quarter of what 64 bits hold
+    if (ns >= kFarthest_ns) return platform::kNever;
+    return platform::monotonic_ns() + static_cast<std::uint64_t>(ns);
+}
+
+/// How far `deadline` lies ahead on its own clock, in seconds: in double, where the farthest deadlines do not overflow.
+template <class Clock, class Duration>
+[[nodiscard]] double seconds_until(std::chrono::time_point<Clock, Duration> deadline) noexcept {
+    using Seconds = std::chrono::duration<double>;
+    return Seconds(deadline.time_since_epoch()).count() - Seconds(Clock::now().time_since_epoch()).count();
+}
+
+/// Runs `call(deadline_ns)` until it answers something else than timed_out or `deadline` has passed on its own clock: a clock
+/// that was set back while we slept makes us sleep again.
+template <class Clock, class Duration, class Call>
+auto call_until(std::chrono::time_point<Clock, Duration> deadline, Call&& call) noexcept {
+    constexpr double kNear_s = 1e9;  // nearer than this the exact arithmetic below cannot overflow
+    for (;;) {
+        const double ahead_s = seconds_until(deadline);
+        if (ahead_s >= kNear_s) return call(platform::kNever);
+        if (!(ahead_s > -1)) return call(std::uint64_t{0});  // long past, or not a number
+        auto answer = call(deadline_after(deadline - Clock::now()));
+        if (answer.error() != Status::timed_out || Clock::now() >= deadline) return answer;
+    }
+}
+
+/// What the waits of one handle have in common: the policy, the adapted polling time, and how often it slept.
+template <class Env>
+class Waiter {
+  public:
+    void set_policy(const WaitPolicy& policy) noexcept {
+        policy_ = policy;
+        spin_ns_ = longest_spin_ns();
+    }
+    [[nodiscard]] const WaitPolicy& policy() const noexcept { return policy_; }
+    [[nodiscard]] std::uint64_t sleeps() const noexcept { return sleeps_; }
+
+    /// Repeats `attempt()` (a Status) while it answers `not_yet`, until it answers otherwise or `deadline_ns` passes.
+    /// `examine()` is called about once per `period_ns` of sleep, to find out who died; what it finds, `attempt` reports.
+    template <class Attempt, class Examine>
+    [[nodiscard]] Status wait(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns, std::uint64_t period_ns,
+                              const std::stop_token& stop, Attempt&& attempt, Examine&& examine) noexcept {
+        const std::uint64_t start_ns = Env::now();
+        Status status = poll(not_yet, start_ns, deadline_ns, stop, attempt);
+        if (status != not_yet) return status;
+        const std::uint64_t sleep_start_ns = Env::now();
+        status = sleep(line, not_yet, deadline_ns, period_ns, stop, attempt, examine);
+        const std::uint64_t slept_ns = Env::now() - sleep_start_ns;
+        adapt(slept_ns < longest_spin_ns() ? slept_ns : 0);
+        return status;
+    }
+
+  private:
+    static constexpr int kPollsPerClock = 16;  // reading the clock costs about as much as this many polls
+
+    [[nodiscard]] std::uint64_t longest_spin_ns() const noexcept {
+        return policy_.spin.count() > 0 ? static_cast<std::uint64_t>(policy_.spin.count()) : 0;
+    }
+
+    /// Twice the waits we see, slowly: polling pays while they are shorter than a sleep. 0 stands for a wait that was not.
+    void adapt(std::uint64_t waited_ns) noexcept {
+        const std::uint64_t longest = longest_spin_ns();
+        std::uint64_t next = spin_ns_ - spin_ns_ / 8 + waited_ns / 4;
+        if (waited_ns == 0) next = spin_ns_ / 2;
+        if (next < longest / 16) next = longest / 16;
+        spin_ns_ = next < longest ? next : longest;
+    }
+
+    template <class Attempt>
+    [[nodiscard]] Status poll(Status not_yet, std::uint64_t start_ns, std::uint64_t deadline_ns,
+                              const std::stop_token& stop, Attempt& attempt) noexcept {
+        if (spin_ns_ == 0) return not_yet;
+        for (;;) {
+            for (int i = 0; i != kPollsPerClock; ++i) {
+                const Status status = attempt();
+                if (status == not_yet) continue;
+                adapt(Env::now() - start_ns + 1);
+                return status;
+            }
+            const std::uint64_t now = Env::now();
+            if (stop.stop_requested()) return Status::interrupted;
+            if (now >= deadline_ns) return Status::timed_out;
+            if (now - start_ns >= spin_ns_) return not_yet;
+        }
+    }
+
+    template <class Attempt, class Examine>
+    [[nodiscard]] Status sleep(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns, std::uint64_t period_ns,
+                               const std::stop_token& stop, Attempt& attempt, Examine& examine) noexcept {
+        Status status = not_yet;
+        const std::stop_callback wake_on_stop(stop, [&line]() noexcept { EventCount<Env>::notify_all(line); });
+        const auto over = [&]() noexcept {
+            status = attempt();
+            if (status == not_yet && stop.stop_requested()) status = Status::interrupted;
+            return status != not_yet;
+        };
+        for (;;) {
+            ++sleeps_;
+            const SleepResult result = EventCount<Env>::sleep(line, deadline_ns, period_ns, over, examine);
+            if (result == SleepResult::ready) return status;
+            if (result == SleepResult::timed_out) return Status::timed_out;
+            if (policy_.return_on_signal) return Status::interrupted;
+            examine();  // a program with a quick timer signal must not keep us from asking
+        }
+    }
+
+    WaitPolicy policy_{};
+    std::uint64_t spin_ns_ = longest_spin_ns();
+    std::uint64_t sleeps_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace shmring

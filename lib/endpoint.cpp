@@ -1,0 +1,124 @@
+// The slow paths of a stream's end: taking and leaving the seat, asking after the peer, counting.
+#include "shmring/detail/endpoint.hpp"
+
+#include <cstdio>
+
+#include "shmring/detail/spsc.hpp"
+
+namespace shmring::detail {
+
+namespace {
+
+/// A counter that only its holder writes: no read-modify-write needed.
+void add(ShippedEnv::Atom<std::uint64_t>& counter, std::uint64_t amount) noexcept {
+    counter.store(counter.load(relaxed) + amount, relaxed);  // a statistic with one writer
+}
+
+void describe_taken_seat(SetupError& error, const Segment& segment, Role role, const Record& holder) noexcept {
+    error.code = make_error_code(errc::seat_taken);
+    std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": process %u is the %s",
+                  static_cast<int>(segment.name().size()), segment.name().data(), holder.process_id.load(relaxed),
+                  role == Role::producer ? "producer" : "consumer");
+}
+
+}  // namespace
+
+void refuse_empty_ring(SetupError& error) noexcept {
+    error.code = std::make_error_code(std::errc::bad_file_descriptor);
+    std::snprintf(error.text, sizeof error.text, "shmring: join: this ring object holds no ring");
+}
+
+Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy, SetupError& error) noexcept {
+    Endpoint end;
+    auto* control = reinterpret_cast<Control*>(segment->at(segment->geometry().control_offset));
+    auto& own = role == Role::producer ? control->producer_seat : control->consumer_seat;
+
+    std::error_code code;
+    Participant participant = Participant::attach(*segment, role, code);
+    if (code) {
+        error.code = code;
+        std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": no participant record (%u in all)",
+                      static_cast<int>(segment->name().size()), segment->name().data(),
+                      segment->geometry().participant_count);
+        return end;
+    }
+    const ParticipantTable table = participant.table();
+    std::uint64_t found = 0;
+    const bool taken = take_seat(own, participant.id(), [&](ParticipantId holder) noexcept {
+        found = holder.value;
+        return table.life_of(holder);
+    });
+    if (!taken) {
+        // life_of() called the holder alive or unknown, so its index lies in the table.
+        describe_taken_seat(error, *segment, role, table.record(ParticipantId{found}.index()));
+        return end;
+    }
+    end.segment_ = std::move(segment);
+    end.participant_ = std::move(participant);
+    end.control_ = control;
+    end.own_seat_ = &own;
+    end.peer_seat_ = role == Role::producer ? &control->consumer_seat : &control->producer_seat;
+    end.own_line_ = role == Role::producer ? &control->writable : &control->readable;
+    end.peer_line_ = role == Role::producer ? &control->readable : &control->writable;
+    end.role_ = role;
+    end.waiter_.set_policy(policy);
+    return end;
+}
+
+void Endpoint::leave() noexcept {
+    if (usable()) {
+        vacate_seat(*own_seat_, participant_.id());
+        participant_.detach();
+    }
+    participant_ = Participant{};
+    segment_.reset();
+}
+
+void Endpoint::refuse_corrupt(SetupError& error) noexcept {
+    error.code = make_error_code(errc::corrupt_positions);
+    std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": the ring's positions contradict its commit words",
+                  static_cast<int>(segment_->name().size()), segment_->name().data());
+    leave();
+}
+
+void Endpoint::close() noexcept {
+    close_stream(*control_, role_ == Role::producer ? kProducerClosed : kConsumerClosed);
+    Events::notify_all(control_->readable);
+    Events::notify_all(control_->writable);
+}
+
+void Endpoint::wake_sleeping_peer() noexcept {
+    Events::notify(*peer_line_, 1);
+    add(record().wakes, 1);
+}
+
+void Endpoint::look_after_peer() noexcept {
+    const std::uint64_t now = ShippedEnv::coarse_now();
+    if (now - last_look_ns_ < segment_->geometry().liveness_period_ns) return;
+    last_look_ns_ = now;
+    examine_peer();
+}
+
+void Endpoint::examine_peer() noexcept {
+    (void)examine_seat(*peer_seat_, [this](ParticipantId holder) noexcept { return participant_.table().life_of(holder); });
+}
+
+void Endpoint::count_stall() noexcept {
+    add(role_ == Role::producer ? record().full_stalls : record().empty_stalls, 1);
+}
+
+void Endpoint::count_sleeps() noexcept {
+    const std::uint64_t sleeps = waiter_.sleeps();
+    add(record().sleeps, sleeps - counted_sleeps_);
+    counted_sleeps_ = sleeps;
+}
+
+void Endpoint::account(std::uint64_t messages, std::uint64_t bytes, std::uint64_t high_water) noexcept {
+    Record& mine = record();
+    add(mine.messages, messages);
+    add(mine.bytes, bytes);
+    if (high_water > mine.high_water.load(relaxed)) mine.high_water.store(high_water, relaxed);  // one writer
+    mine.last_progress_ns.store(ShippedEnv::now(), relaxed);
+}
+
+}  // namespace shmring::detail

@@ -1,0 +1,202 @@
+// Taking a record, giving it back, and asking whether a holder lives.
+//
+// What a death leaves behind, by the moment it comes:
+//   after the lock was taken          a record as its former holder left it; the lock is free again
+//   while the record is filled in     the former incarnation with some of the new identity, for people only
+//   after the incarnation was stored  an odd incarnation and a free lock: a dead holder
+//   in detach(), before its store     the same
+//   after that store                  an even incarnation and a free lock: a record given back
+// In each case the next one who takes the lock owns a record it can use: nothing leaks, nothing has to be repaired.
+
+#include "shmring/detail/participants.hpp"
+
+#include <bit>
+#include <new>
+#include <utility>
+
+#include "shmring/result.hpp"
+#include "shmring/segment.hpp"
+
+namespace shmring::detail {
+
+namespace {
+
+using Words = std::array<std::uint64_t, 2>;
+
+[[nodiscard]] bool is_held(std::uint64_t incarnation) noexcept { return incarnation % 2 != 0; }
+
+/// The next odd number, whether the former holder gave the record back (even) or died with it (odd). Masked,
+/// because the number comes from the segment and an id must be able to carry it.
+[[nodiscard]] std::uint64_t next_holding(std::uint64_t incarnation) noexcept {
+    return ((incarnation + 1) | 1) & ParticipantId::kIncarnationMask;
+}
+
+/// Everything of the former holder that must not be taken for the new one's. Counters go on where they stood.
+void introduce(Record& record, Role role) noexcept {
+    record.intent.store(0, relaxed);  // all of this is published by the incarnation
+    record.lease.store(0, relaxed);
+    record.role.store(static_cast<std::uint32_t>(role), relaxed);
+
+    const platform::ProcessIdentity identity = platform::process_identity();
+    const auto boot_id = std::bit_cast<Words>(identity.boot_id);
+    const auto command = std::bit_cast<Words>(identity.command);
+    record.process_id.store(identity.process_id, relaxed);
+    record.thread_id.store(identity.thread_id, relaxed);
+    record.pid_namespace.store(identity.pid_namespace, relaxed);
+    record.start_time.store(identity.start_time, relaxed);
+    record.attached_ns.store(platform::monotonic_ns(), relaxed);
+    for (std::size_t word = 0; word != boot_id.size(); ++word) {
+        record.boot_id[word].store(boot_id[word], relaxed);
+        record.command[word].store(command[word], relaxed);
+    }
+}
+
+}  // namespace
+
+ParticipantTable::ParticipantTable(std::span<Record> records, std::uint64_t liveness_base, int descriptor,
+                                   const platform::FileIdentity& file) noexcept
+    : records_(records.data()),
+      count_(static_cast<std::uint32_t>(records.size())),
+      liveness_base_(liveness_base),
+      descriptor_(descriptor),
+      file_(file) {}
+
+ParticipantTable::ParticipantTable(const Segment& segment, std::error_code& error) noexcept
+    : ParticipantTable(
+          std::span(
+              std::launder(reinterpret_cast<Record*>(segment.at(segment.geometry().participants_offset))),
+              segment.geometry().participant_count),
+          segment.geometry().liveness_base, segment.descriptor(),
+          segment.crash_recovery() ? platform::file_identity(segment.descriptor(), error)
+                                   : platform::FileIdentity{}) {}
+
+Life ParticipantTable::life_of(ParticipantId id) const noexcept {
+    if (id.index() >= count_ || !is_held(id.incarnation())) return Life::dead;
+    const auto holding_goes_on = [&] {
+        return records_[id.index()].incarnation.load(acquire) ==
+               id.incarnation();  // [attach] acquire side, [detach] acquire side
+    };
+    // Whoever has an id has it from its holder, after the holder's own store: so another number is a later
+    // one, and final.
+    if (!holding_goes_on()) return Life::dead;
+    if (!crash_recovery()) return Life::unknown;
+    switch (ShippedEnv::probe(descriptor_, file_, lock_byte(id.index()))) {
+        // The holder had the lock before there was an id and lets it go only at the end. No second look: once
+        // free is enough.
+        case platform::LockState::free:
+            return Life::dead;
+        // Held, but by whom? A successor could have come between the two questions. It stores its number
+        // right after it got the lock, so a number still unchanged now means the holder, or a successor that
+        // is just about to store.
+        case platform::LockState::held:
+            return holding_goes_on() ? Life::alive : Life::dead;
+        case platform::LockState::unknown:
+            break;
+    }
+    return Life::unknown;
+}
+
+Participant::Participant(Participant&& other) noexcept
+    : table_(other.table_),
+      record_(std::exchange(other.record_, nullptr)),
+      id_(std::exchange(other.id_, {})),
+      lock_(std::move(other.lock_)),
+      token_word_(other.token_word_),
+      token_(other.token_) {}
+
+Participant& Participant::operator=(Participant&& other) noexcept {
+    if (this == &other) return *this;
+    detach();
+    table_ = other.table_;
+    record_ = std::exchange(other.record_, nullptr);
+    id_ = std::exchange(other.id_, {});
+    lock_ = std::move(other.lock_);
+    token_word_ = other.token_word_;
+    token_ = other.token_;
+    return *this;
+}
+
+Participant Participant::attach(const Segment& segment, Role role, std::error_code& error) noexcept {
+    error.clear();
+    const ParticipantTable table{segment, error};
+    return error ? Participant{} : attach(table, role, error);
+}
+
+Participant Participant::attach(const ParticipantTable& table, Role role, std::error_code& error) noexcept {
+    error.clear();
+    Participant participant;
+    participant.table_ = table;
+    participant.token_word_ = platform::process_token_word();
+    participant.token_ = platform::process_token();
+    if (participant.token_ == 0) {
+        error = std::make_error_code(std::errc::not_enough_memory);  // the kernel refused the page
+        return participant;
+    }
+    // Each begins somewhere else, so that many who come at once do not queue at the same record. Records that
+    // were given back come first: those of the dead can still tell people what happened.
+    const auto start = table.count() == 0 ? 0 : platform::random_u64() % table.count();
+    for (const bool only_given_back : {true, false}) {
+        for (std::uint64_t step = 0; step != table.count(); ++step) {
+            const auto index = static_cast<std::uint32_t>((start + step) % table.count());
+            const std::uint64_t seen =
+                table.record(index).incarnation.load(relaxed);  // a hint; the lock decides
+            if (only_given_back && is_held(seen)) continue;
+            if (participant.try_take(index, role, error) || error) return participant;
+        }
+    }
+    error = make_error_code(errc::participants_exhausted);
+    return participant;
+}
+
+/// False without an error: somebody else holds the record.
+bool Participant::try_take(std::uint32_t index, Role role, std::error_code& error) noexcept {
+    if (!table_.crash_recovery()) return claim_unlocked(index, role);
+    const std::uint64_t byte = table_.lock_byte(index);
+    // Asking costs a tenth of trying. Any other answer than "held" is for take() to find out.
+    if (platform::probe_lock(table_.descriptor_, table_.file_, byte) == platform::LockState::held)
+        return false;
+    lock_ = platform::LivenessLock::take(table_.descriptor_, table_.file_, byte, error);
+    if (!lock_.held()) {
+        if (error == std::errc::resource_unavailable_try_again) error.clear();  // another was quicker
+        return false;
+    }
+    Record& record = table_.record(index);
+    const std::uint64_t mine = next_holding(record.incarnation.load(acquire));  // [detach] acquire side
+    introduce(record, role);
+    record.incarnation.store(mine, release);  // [attach] release side
+    own(index, mine);
+    return true;
+}
+
+bool Participant::claim_unlocked(std::uint32_t index, Role role) noexcept {
+    Record& record = table_.record(index);
+    std::uint64_t seen = record.incarnation.load(relaxed);  // the exchange below decides
+    if (is_held(seen)) return false;
+    const std::uint64_t mine = next_holding(seen);
+    if (!record.incarnation.compare_exchange_strong(seen, mine, acquire, relaxed))
+        return false;  // [detach] acquire side
+    introduce(record, role);
+    record.incarnation.store(mine,
+                             release);  // [attach] release side: the same number, now with what it stands for
+    own(index, mine);
+    return true;
+}
+
+void Participant::own(std::uint32_t index, std::uint64_t incarnation) noexcept {
+    record_ = &table_.record(index);
+    id_ = ParticipantId::of(index, incarnation);
+}
+
+void Participant::detach() noexcept {
+    if (owned_by_this_process()) {
+        record_->intent.store(0, relaxed);  // published by the incarnation
+        record_->lease.store(0, relaxed);
+        record_->role.store(static_cast<std::uint32_t>(Role::none), relaxed);
+        record_->incarnation.store(id_.incarnation() + 1, release);  // [detach] release side
+    }
+    lock_.release();
+    record_ = nullptr;
+    id_ = {};
+}
+
+}  // namespace shmring::detail

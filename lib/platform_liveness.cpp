@@ -1,0 +1,178 @@
+// The liveness lock: how one process proves to all others that it lives, without doing anything for it.
+//
+// An open file description keeps an OFD lock until its last reference goes. The only reference here is a
+// mapping that no child inherits. So the lock goes exactly with the address space: at death by whatever means
+// (and before the process can be waited for), and at exec; and not with descriptors, which an application may
+// close, or pass to a child. Needs /proc: it is the way to a fresh description of a file that may have no
+// name.
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <limits>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include "shmring/detail/atomic.hpp"
+#include "shmring/detail/platform.hpp"
+
+namespace shmring::detail::platform {
+
+namespace {
+
+/// Keeps fork() and LivenessLock::take() apart. Between the open and the MADV_DONTFORK of take() a forked
+/// child would get a copy of the descriptor or of the mapping, and keep the lock as long as *it* lives: its
+/// parent could die unnoticed. So fork() waits for a take() under way in another thread. (vfork, posix_spawn
+/// and raw clone do not run these handlers; what they start lets go at its exec, so a death is at most
+/// noticed late.)
+constinit std::mutex fork_gate;
+
+[[nodiscard]] int register_fork_gate() noexcept {
+    static const int error =
+        ::pthread_atfork([] { fork_gate.lock(); }, [] { fork_gate.unlock(); }, [] { fork_gate.unlock(); });
+    return error;
+}
+
+/// Registered when the library is loaded, because fork handlers that are registered while a fork() runs may
+/// miss it; and early, because fork() takes the locks of later handlers first, which code that holds those
+/// locks and attaches relies on.
+[[maybe_unused]] const int registered_at_load = register_fork_gate();
+
+[[nodiscard]] std::error_code system_error_code(int number) noexcept {
+    return {number, std::generic_category()};
+}
+
+class Descriptor {
+ public:
+    explicit Descriptor(int value) noexcept : value_(value) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (value_ >= 0) ::close(value_);
+    }
+    [[nodiscard]] int get() const noexcept { return value_; }
+
+ private:
+    int value_;
+};
+
+/// A new description of the same file. Through /proc, because a name may lead to another file by now, or to
+/// none.
+[[nodiscard]] Descriptor open_again(int descriptor) noexcept {
+    constexpr std::string_view kFolder = "/proc/self/fd/";
+    std::array<char, kFolder.size() + std::numeric_limits<int>::digits10 + 3>
+        path{};  // sign, last digit, zero
+    char* const number = std::copy(kFolder.begin(), kFolder.end(), path.begin());
+    std::to_chars(number, path.end() - 1, descriptor);
+    return Descriptor{::open(path.data(), O_RDWR | O_CLOEXEC)};
+}
+
+[[nodiscard]] struct flock write_lock_on(std::uint64_t byte) noexcept {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = static_cast<off_t>(byte);  // the kernel refuses what comes out negative
+    lock.l_len = 1;
+    return lock;
+}
+
+}  // namespace
+
+FileIdentity file_identity(int descriptor, std::error_code& error) noexcept {
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0) {
+        error = system_error_code(errno);
+        return {};
+    }
+    return {status.st_dev, status.st_ino};
+}
+
+LivenessLock LivenessLock::take(int descriptor, const FileIdentity& file, std::uint64_t byte,
+                                std::error_code& error) noexcept {
+    LivenessLock lock;
+    const std::uint64_t token = process_token();
+    const int gate_error = register_fork_gate();
+    if (token == 0 || gate_error != 0) {
+        error = system_error_code(gate_error != 0 ? gate_error : ENOMEM);
+        return lock;
+    }
+
+    const std::lock_guard no_fork_now{fork_gate};
+    const Descriptor fresh = open_again(descriptor);
+    struct stat status {};
+    if (fresh.get() < 0 || ::fstat(fresh.get(), &status) != 0) {
+        error = system_error_code(errno);
+        return lock;
+    }
+    // The application may have closed our descriptor, and opened something else since: locking that would
+    // prove nothing.
+    if (FileIdentity{status.st_dev, status.st_ino} != file) {
+        error = system_error_code(EBADF);
+        return lock;
+    }
+
+    struct flock request = write_lock_on(byte);
+    if (::fcntl(fresh.get(), F_OFD_SETLK, &request) != 0) {
+        error = system_error_code(errno == EACCES ? EAGAIN : errno);
+        return lock;
+    }
+
+    // Never touched, so it takes address space and nothing else. As large as the file system's own pages,
+    // because hugetlbfs unmaps nothing less.
+    const std::size_t size = std::max(kPageSize, static_cast<std::size_t>(status.st_blksize));
+    void* page = ::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fresh.get(), 0);
+    if (page == MAP_FAILED || ::madvise(page, size, MADV_DONTFORK) != 0) {
+        error =
+            system_error_code(errno == EAGAIN ? ENOMEM : errno);  // EAGAIN is mmap's word for the mlock limit
+        if (page != MAP_FAILED) ::munmap(page, size);
+        return lock;
+    }
+    lock.page_ = page;
+    lock.page_size_ = size;
+    lock.owner_token_ = token;
+    return lock;  // here `fresh` is closed, and the mapping is the only reference
+}
+
+LivenessLock::LivenessLock(LivenessLock&& other) noexcept
+    : page_(std::exchange(other.page_, nullptr)),
+      page_size_(std::exchange(other.page_size_, 0)),
+      owner_token_(std::exchange(other.owner_token_, 0)) {}
+
+LivenessLock& LivenessLock::operator=(LivenessLock&& other) noexcept {
+    if (this == &other) return *this;
+    release();
+    page_ = std::exchange(other.page_, nullptr);
+    page_size_ = std::exchange(other.page_size_, 0);
+    owner_token_ = std::exchange(other.owner_token_, 0);
+    return *this;
+}
+
+void LivenessLock::release() noexcept {
+    void* const page = std::exchange(page_, nullptr);
+    if (page == nullptr) return;
+    // A forked child has no such mapping: something else of its own may have come to stand at that address.
+    if (process_token_word()->load(relaxed) == owner_token_) ::munmap(page, page_size_);
+}
+
+LockState probe_lock(int descriptor, const FileIdentity& file, std::uint64_t byte) noexcept {
+    const auto is_still_the_file = [&] {
+        struct stat status {};
+        return ::fstat(descriptor, &status) == 0 && FileIdentity{status.st_dev, status.st_ino} == file;
+    };
+    struct flock question = write_lock_on(byte);
+    if (!is_still_the_file() || ::fcntl(descriptor, F_OFD_GETLK, &question) != 0) return LockState::unknown;
+    if (question.l_type != F_UNLCK) return LockState::held;
+    // "Free" lets survivors take over, so it must not be the answer about a file that another thread put here
+    // meanwhile.
+    return is_still_the_file() ? LockState::free : LockState::unknown;
+}
+
+}  // namespace shmring::detail::platform

@@ -1,0 +1,19 @@
+// What all factories of rings do once, outside the templates.
+#include "shmring/detail/ring_factory.hpp"
+
+#include <cstdio>
+#include <new>
+
+namespace shmring::detail {
+
+std::shared_ptr<Segment> share_segment(Segment&& segment, SetupError& error) noexcept {
+    try {
+        return std::make_shared<Segment>(std::move(segment));
+    } catch (const std::bad_alloc&) {
+        error.code = std::make_error_code(std::errc::not_enough_memory);
+        std::snprintf(error.text, sizeof error.text, "shmring: no memory for a ring object");
+        return {};
+    }
+}
+
+}  // namespace shmring::detail

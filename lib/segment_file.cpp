@@ -1,0 +1,191 @@
+// Named segments: files in /dev/shm that appear whole or not at all, and are looked at before they are trusted.
+//
+// What the death of a creator leaves behind, by the moment it comes: before the link, nothing (the kernel frees a file without
+// a name and a descriptor); after it, a whole segment.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cinttypes>
+#include <cstddef>
+#include <cstdio>
+
+#include "shmring/detail/segment_file.hpp"
+
+namespace shmring::detail {
+
+namespace {
+
+constexpr const char* kFolder = "/dev/shm";
+constexpr unsigned kPermissions = 07777;
+
+class Path {
+  public:
+    explicit Path(std::string_view plain) noexcept {
+        (void)std::snprintf(text_.data(), text_.size(), "%s/%.*s", kFolder, static_cast<int>(plain.size()), plain.data());
+    }
+    [[nodiscard]] const char* text() const noexcept { return text_.data(); }
+
+  private:
+    std::array<char, 9 + kMaxNameSize + 1> text_{};
+};
+
+[[nodiscard]] std::error_code errno_code(int number) noexcept { return {number, std::generic_category()}; }
+
+[[nodiscard]] const char* type_name(mode_t mode) noexcept {
+    if (S_ISDIR(mode)) return "a directory";
+    if (S_ISLNK(mode)) return "a symbolic link";
+    if (S_ISFIFO(mode)) return "a FIFO";
+    if (S_ISSOCK(mode)) return "a socket";
+    if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+    return "no regular file";
+}
+
+[[nodiscard]] bool refuse_missing(SetupReport& report) noexcept {
+    return report.refuse_errno(ENOENT, "there is no segment of this name in %s", kFolder);
+}
+
+[[nodiscard]] bool check_named_file(const struct stat& status, const SegmentOptions& options,
+                                    SetupReport& report) noexcept {
+    if (!S_ISREG(status.st_mode))
+        return report.refuse(errc::not_a_regular_file, "it is %s, not a regular file", type_name(status.st_mode));
+    if (status.st_nlink == 0) return refuse_missing(report);  // removed since it was opened
+    if (!check_owner_and_mode(status, options, report)) return false;
+    if (status.st_nlink > 1)
+        return report.refuse(errc::not_a_regular_file, "the file has %ju names (hard links), a segment has 1",
+                             static_cast<std::uintmax_t>(status.st_nlink));
+    return true;
+}
+
+/// What the failed open of an existing name means. What the file is says more than why the kernel did not open it.
+[[nodiscard]] bool explain_failed_open(int number, const Path& path, const SegmentOptions& options,
+                                       SetupReport& report) noexcept {
+    struct stat status {};
+    if (number == ENOENT || ::lstat(path.text(), &status) != 0) {
+        if (number == ENOENT) return refuse_missing(report);
+        return report.refuse_errno(number, "cannot open it");
+    }
+    if (!check_named_file(status, options, report)) return false;
+    return report.refuse_errno(number, "cannot open it for reading and writing (mode %04o, owner %u)",
+                               status.st_mode & kPermissions, status.st_uid);
+}
+
+[[nodiscard]] bool refuse_no_space(const Descriptor& file, std::uint64_t size, SetupReport& report) noexcept {
+    struct statvfs folder {};
+    (void)::ftruncate(file.number(), 0);  // what was allocated so far counts as free again
+    if (::fstatvfs(file.number(), &folder) != 0) folder = {};
+    return report.refuse_errno(ENOSPC,
+                               "%" PRIu64 " bytes of %s are needed and %" PRIu64
+                               " are free; remove something there, make it larger (mount -o remount,size=..., or "
+                               "docker run --shm-size=...), or ask for less",
+                               size, kFolder, std::uint64_t{folder.f_bavail} * folder.f_frsize);
+}
+
+/// Writes the mark through the file, so that a file that shrinks under us cannot hurt. One byte decides: it cannot tear.
+void mark_retired(const Descriptor& file) noexcept {
+    HeaderCopy copy;
+    read_header(file, copy);
+    const SegmentHeader& header = copy.fields();
+    if (copy.size < HeaderCopy::kSize || header.magic != kMagic || header.layout_version != kLayoutVersion) return;
+    const std::uint64_t retired = 1;
+    (void)::pwrite(file.number(), &retired, sizeof retired, offsetof(SegmentHeader, retired));
+}
+
+}  // namespace
+
+std::string_view plain_name(std::string_view name) noexcept {
+    if (name.starts_with('/')) name.remove_prefix(1);
+    const bool is_name = !name.empty() && name.size() <= kMaxNameSize && name != "." && name != ".." &&
+                         std::ranges::none_of(name, [](char c) { return c == '/' || c == '\0'; });
+    return is_name ? name : std::string_view{};
+}
+
+bool name_is_taken(std::string_view plain) noexcept {
+    struct stat status {};
+    return ::lstat(Path{plain}.text(), &status) == 0;
+}
+
+Descriptor make_unnamed_file(std::uint64_t size, unsigned mode, SetupReport& report) noexcept {
+    Descriptor file{::open(kFolder, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR)};
+    if (!file) {
+        const int number = errno;
+        if (number == EOPNOTSUPP || number == EISDIR)
+            (void)report.refuse_errno(number, "%s cannot hold a file without a name (O_TMPFILE); a tmpfs can", kFolder);
+        else if (number == ENOSPC)
+            (void)report.refuse_errno(number, "%s has no room for another file", kFolder);
+        else
+            (void)report.refuse_errno(number, "cannot make a file in %s", kFolder);
+        return {};
+    }
+    if (::fchmod(file.number(), mode) != 0) {  // exactly this mode, whatever the umask took away
+        (void)report.refuse_errno(errno, "cannot set mode %04o", mode);
+        return {};
+    }
+    const int number = allocate(file, size);
+    if (number == 0) return file;
+    if (number == ENOSPC)
+        (void)refuse_no_space(file, size, report);
+    else
+        (void)refuse_allocation(number, size, report);
+    return {};
+}
+
+bool publish(const Descriptor& file, std::string_view plain, SetupReport& report) noexcept {
+    // Through /proc, because linking the bare descriptor takes a capability before Linux 6.10; and the thread's own entry,
+    // because that of a process whose main thread has ended is empty.
+    std::array<char, 48> link{};
+    (void)std::snprintf(link.data(), link.size(), "/proc/thread-self/fd/%d", file.number());
+    if (::linkat(AT_FDCWD, link.data(), AT_FDCWD, Path{plain}.text(), AT_SYMLINK_FOLLOW) == 0) return true;
+    const int number = errno;
+    if (number == EEXIST) return report.refuse_errno(number, "the name is taken; open it, or remove it first");
+    if (number == ENOENT) return report.refuse_errno(number, "cannot name the file through /proc, is that mounted?");
+    return report.refuse_errno(number, "cannot name the file");
+}
+
+Descriptor open_named_file(std::string_view plain, const SegmentOptions& options, std::uint64_t& size,
+                           SetupReport& report) noexcept {
+    const Path path{plain};
+    // O_NONBLOCK: a FIFO or a lease put there by somebody must not make us wait.
+    Descriptor file{::open(path.text(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+    if (!file) {
+        (void)explain_failed_open(errno, path, options, report);
+        return {};
+    }
+    struct stat status {};
+    if (::fstat(file.number(), &status) != 0) {
+        (void)report.refuse_errno(errno, "cannot look at it");
+        return {};
+    }
+    if (!check_named_file(status, options, report)) return {};
+    size = static_cast<std::uint64_t>(status.st_size);
+    return file;
+}
+
+bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept {
+    struct stat status {};
+    if (::fstat(file.number(), &status) == 0 && status.st_nlink == 0) return refuse_missing(report);
+    return report.refuse(errc::retired, "it is marked as removed and has its name nevertheless; remove it once more");
+}
+
+std::error_code remove_named_file(std::string_view plain) noexcept {
+    const Path path{plain};
+    struct stat status {};
+    if (::lstat(path.text(), &status) != 0) return errno_code(errno);
+    if (!S_ISREG(status.st_mode)) return errc::not_a_regular_file;
+    if (status.st_uid != effective_user() && effective_user() != 0) return errc::untrusted_owner;
+
+    // First the name, then the mark: whoever dies in between leaves a ring whose users do not notice, as rm does. The other
+    // order would leave a name whose ring nobody may join.
+    const Descriptor file{::open(path.text(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+    if (::unlink(path.text()) != 0) return errno_code(errno);
+    const bool was_the_last_name = file && ::fstat(file.number(), &status) == 0 && status.st_nlink == 0;
+    if (was_the_last_name && S_ISREG(status.st_mode)) mark_retired(file);
+    return {};
+}
+
+}  // namespace shmring::detail

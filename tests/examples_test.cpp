@@ -1,0 +1,81 @@
+// The examples are programs that people run: here each is run as they would, and has to say what it should.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "support/run_program.hpp"
+#include "support/unique_name.hpp"
+
+namespace shmring::test {
+namespace {
+
+const std::string kFolder = SHMRING_BINARY_DIR "/examples/";
+
+RunningProgram start_sender(const UniqueName& ring) {
+    return RunningProgram({kFolder + "hello_send", ring.name()});
+}
+RunningProgram start_receiver(const UniqueName& ring) {
+    return RunningProgram({kFolder + "hello_receive", ring.name()});
+}
+
+std::string greetings_of(pid_t sender) {
+    const std::string says = "process " + std::to_string(sender) + " says: hello number ";
+    return says + "1\n" + says + "2\n" + says + "3\nreceived 3 greetings\n";
+}
+
+TEST(HelloExample, TheReceiverPrintsWhatWasSentBeforeItCame) {
+    const UniqueName ring;
+    RunningProgram sender = start_sender(ring);
+    const pid_t sending = sender.pid();
+    const Ran sent = sender.finish();
+    ASSERT_TRUE(sent.ended.exited_with(0)) << sent;
+    EXPECT_EQ(sent.out, "sent 3 greetings into \"" + ring.name() + "\"\n");
+    EXPECT_TRUE(std::filesystem::exists(ring.path()));
+
+    const Ran received = start_receiver(ring).finish();
+    EXPECT_TRUE(received.ended.exited_with(0)) << received;
+    EXPECT_EQ(received.out, greetings_of(sending));
+    EXPECT_FALSE(std::filesystem::exists(ring.path())) << "the receiver removes the ring";
+}
+
+TEST(HelloExample, TheReceiverWaitsForASenderThatComesLater) {
+    const UniqueName ring;
+    RunningProgram receiver = start_receiver(ring);
+    for (int ms = 0; ms != 60'000 && !std::filesystem::exists(ring.path()); ++ms) ::usleep(1000);
+    ASSERT_TRUE(std::filesystem::exists(ring.path())) << "the receiver makes the ring";
+    RunningProgram sender = start_sender(ring);
+    const pid_t sending = sender.pid();
+    const Ran sent = sender.finish();
+    EXPECT_TRUE(sent.ended.exited_with(0)) << sent;
+    const Ran received = receiver.finish();
+    EXPECT_TRUE(received.ended.exited_with(0)) << received;
+    EXPECT_EQ(received.out, greetings_of(sending));
+}
+
+TEST(HelloExample, ASecondSenderIsToldThatTheStreamHasEnded) {
+    const UniqueName ring;
+    ASSERT_TRUE(start_sender(ring).finish().ended.exited_with(0));
+
+    const Ran again = start_sender(ring).finish();
+    EXPECT_TRUE(again.ended.exited_with(1)) << again;
+    EXPECT_EQ(again.err, "hello_send: \"" + ring.name() + "\" is closed; run hello_receive first\n");
+}
+
+TEST(HelloExample, ANameThatCannotBeIsRefusedInOneSentence) {
+    const Ran sent = run_program({kFolder + "hello_send", "no/such/name"});
+    EXPECT_TRUE(sent.ended.exited_with(1)) << sent;
+    EXPECT_TRUE(sent.err.starts_with("hello_send: ")) << sent;
+    EXPECT_NE(sent.err.find("no/such/name"), std::string::npos) << sent;
+}
+
+TEST(ParentAndChildExample, TheChildSquaresWhatTheParentAddsUp) {
+    const Ran ran = run_program({kFolder + "parent_and_child"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    EXPECT_EQ(ran.out, "1 + 4 + 9 + ... + 100 = 385\n");
+    EXPECT_EQ(ran.err, "");
+}
+
+}  // namespace
+}  // namespace shmring::test

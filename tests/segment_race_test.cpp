@@ -1,0 +1,112 @@
+// Many processes after one name at once: one ring comes of it, and each gets that one or an error that says why not.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <list>
+
+#include "support/child_process.hpp"
+#include "support/shared.hpp"
+#include "support/test_segment.hpp"
+#include "support/unique_name.hpp"
+
+namespace shmring::test {
+namespace {
+
+constexpr int kCreators = 8;
+constexpr int kRounds = 200;
+
+/// Eight processes that go through the same rounds together. `part(round, creator)` runs in each of them at once;
+/// `look(round)` here, while all of them have done this round and none begins the next.
+template <class Part, class Look>
+void race(Part part, Look look) {
+    const Turnstile done;
+    std::array<Turnstile, kCreators> go;
+    std::list<ChildProcess> creators;
+    for (int creator = 0; creator != kCreators; ++creator) {
+        creators.emplace_back([&, creator] {
+            for (int round = 0; round != kRounds; ++round) {
+                if (!go[static_cast<std::size_t>(creator)].pass()) return 1;
+                part(round, creator);
+                done.let_through();
+            }
+            return 0;
+        });
+    }
+    for (int round = 0; round != kRounds && !testing::Test::HasFailure(); ++round) {
+        for (const Turnstile& gate : go) gate.let_through();
+        for (int creator = 0; creator != kCreators; ++creator) ASSERT_TRUE(done.pass());
+        look(round);
+    }
+    for (ChildProcess& creator : creators) EXPECT_TRUE(creator.join().exited_with(0));
+}
+
+struct Board {
+    std::array<std::atomic<std::uint64_t>, kCreators> generation{};
+    std::array<std::atomic<int>, kCreators> error{};
+};
+
+TEST(SegmentRace, EightWhoOpenOrCreateGetTheSameRing) {
+    const UniqueName name;
+    Shared<Board> board;
+    race(
+        [&](int, int creator) {
+            const auto me = static_cast<std::size_t>(creator);
+            const Outcome outcome = open_or_create(name);
+            EXPECT_TRUE(outcome.segment) << outcome;
+            board->generation[me].store(outcome.segment ? outcome.segment.geometry().generation : 0, std::memory_order_relaxed);
+        },
+        [&](int round) {
+            const std::uint64_t first = board->generation[0].load(std::memory_order_relaxed);
+            EXPECT_NE(first, 0U);
+            for (const auto& generation : board->generation)
+                EXPECT_EQ(generation.load(std::memory_order_relaxed), first) << "round " << round;
+            EXPECT_FALSE(Segment::remove(name));
+        });
+}
+
+TEST(SegmentRace, OfEightWhoCreateOneSucceeds) {
+    const UniqueName name;
+    Shared<Board> board;
+    race(
+        [&](int, int creator) {
+            const Outcome outcome = create(name);
+            EXPECT_EQ(!outcome.segment, outcome.error.code == std::errc::file_exists) << outcome;
+            board->error[static_cast<std::size_t>(creator)].store(outcome.segment ? 0 : 1, std::memory_order_relaxed);
+        },
+        [&](int round) {
+            const auto losers = std::ranges::count_if(
+                board->error, [](const auto& error) { return error.load(std::memory_order_relaxed) != 0; });
+            EXPECT_EQ(losers, kCreators - 1) << "round " << round;
+            EXPECT_TRUE(open(name).segment);
+            EXPECT_FALSE(Segment::remove(name));
+        });
+}
+
+TEST(SegmentRace, WhoeverOpensWhileOthersMakeAndRemoveGetsAWholeRingOrNone) {
+    const UniqueName name;
+    race(
+        [&](int, int creator) {
+            for (int turn = 0; turn != 10; ++turn) {
+                if (creator < 2) {
+                    const Outcome made = create(name);
+                    EXPECT_TRUE(made.segment || made.error.code == std::errc::file_exists) << made;
+                } else if (creator < 4) {
+                    const std::error_code error = Segment::remove(name);
+                    EXPECT_TRUE(!error || error == std::errc::no_such_file_or_directory) << error.message();
+                } else if (creator < 6) {
+                    const Outcome opened = open(name);
+                    EXPECT_TRUE(opened.segment || opened.error.code == std::errc::no_such_file_or_directory) << opened;
+                } else {
+                    const Outcome either = open_or_create(name);
+                    EXPECT_TRUE(either.segment) << either;
+                }
+            }
+        },
+        [](int) {});
+}
+
+}  // namespace
+}  // namespace shmring::test

@@ -1,0 +1,85 @@
+// Killing or stopping a process after exactly so many instructions of an operation: the child is traced and single-stepped.
+#pragma once
+
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+
+#include "support/child_process.hpp"
+
+namespace shmring::test {
+
+/// To be called by the child: before the operation that is stepped through, and after it.
+inline void mark_for_stepping() { ::raise(SIGSTOP); }
+
+class SteppedChild {
+ public:
+    enum class End {
+        on_the_way,        ///< it was killed or stopped between its marks
+        finished,          ///< it came to its second mark first
+        cannot_be_traced,  ///< the machine does not permit it
+        failed,
+    };
+
+    /// `body` runs at full speed up to its first mark_for_stepping(), then `instructions` are executed one by one, and then
+    /// it is killed.
+    template <class Body>
+    [[nodiscard]] static End kill_after(std::uint64_t instructions, Body&& body) {
+        ChildProcess child = traced(body);
+        const End end = step(child, instructions);
+        if (end == End::cannot_be_traced || end == End::failed) return end;
+        child.kill(SIGKILL);
+        return child.join().killed_by(SIGKILL) ? end : End::failed;
+    }
+    /// The same, but it stands still while `meanwhile` runs, and then goes on to its end, which must be a success.
+    template <class Body, class Meanwhile>
+    [[nodiscard]] static End stop_after(std::uint64_t instructions, Body&& body, Meanwhile&& meanwhile) {
+        ChildProcess child = traced(body);
+        const End end = step(child, instructions);
+        if (end == End::cannot_be_traced || end == End::failed) return end;
+        meanwhile();
+        if (end == End::on_the_way && (!go_on(child, PTRACE_CONT) || next_stop(child) != SIGSTOP))
+            return End::failed;
+        return go_on(child, PTRACE_CONT) && child.join().exited_with(0) ? end : End::failed;
+    }
+
+ private:
+    template <class Body>
+    [[nodiscard]] static ChildProcess traced(Body& body) {
+        return ChildProcess([&] {
+            if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kCannotBeTriedHere;
+            body();
+            return 0;
+        });
+    }
+    /// Brings it to its first mark, and on by so many instructions, or to its second mark.
+    static End step(ChildProcess& child, std::uint64_t instructions) {
+        if (next_stop(child) != SIGSTOP)
+            return child.join().exited_with(kCannotBeTriedHere) ? End::cannot_be_traced : End::failed;
+        for (std::uint64_t done = 0; done != instructions; ++done) {
+            if (!go_on(child, PTRACE_SINGLESTEP)) return End::failed;
+            const int stop = next_stop(child);
+            if (stop == SIGSTOP) return End::finished;
+            if (stop != SIGTRAP) return End::failed;
+        }
+        return End::on_the_way;
+    }
+    static bool go_on(const ChildProcess& child, __ptrace_request how) {
+        return ::ptrace(how, child.pid(), nullptr, nullptr) == 0;
+    }
+    /// The signal it stopped with; -1: it ended.
+    static int next_stop(const ChildProcess& child) {
+        siginfo_t info{};
+        while (::waitid(P_PID, static_cast<id_t>(child.pid()), &info, WEXITED | WSTOPPED | WNOWAIT) != 0)
+            if (errno != EINTR) return -1;
+        if (info.si_code != CLD_STOPPED && info.si_code != CLD_TRAPPED) return -1;  // left for join()
+        int status = 0;
+        return ::waitpid(child.pid(), &status, WUNTRACED) == child.pid() ? WSTOPSIG(status) : -1;
+    }
+};
+
+}  // namespace shmring::test

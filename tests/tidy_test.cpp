@@ -1,0 +1,266 @@
+// The tree checks itself: which rule holds where, and what is excepted. The tree must give no findings, and a small bad
+// example must give one, so that no rule is blind. The rules themselves: support/tidy_rules.hpp.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/source_files.hpp"
+#include "support/tidy_rules.hpp"
+
+namespace shmring::test {
+namespace {
+
+// ---- what the tree looks like: extend these tables when it grows ---------------------------------------------------
+
+const std::vector<std::string> kAlgorithms = {"detail/spsc.hpp", "detail/spsc_bytes.hpp", "detail/mpmc.hpp",
+                                              "detail/mpmc_bytes.hpp"};
+const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_count.hpp", "wait.hpp"};
+
+/// The layers of docs/design.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
+/// where one of them builds on the other; the last column is what a row must not know although it stands higher.
+const std::vector<Layer> kLayers = {
+    {0, "vocabulary", {"detail/atomic.hpp", "message.hpp", "result.hpp", "lib/error.cpp"}},
+    {0, "encodings", {"codec.hpp"}},
+    {1, "platform", {"detail/platform.hpp", "lib/platform_linux.cpp", "lib/platform_liveness.cpp"}},
+    {2, "layout", {"detail/layout.hpp"}},
+    {2, "seam", {"detail/env.hpp"}},
+    {2, "sleeping", {"detail/event_count.hpp"}},
+    {2, "sets of events", {"detail/event_set.hpp"}},
+    {2, "waiting", {"wait.hpp"}},
+    {3, "algorithms", kAlgorithms, kWaiting},
+    {3, "messages on loan", {"detail/borrow_ledger.hpp"}, kAlgorithms},
+    {3, "segment", {"segment.hpp"}, kAlgorithms},
+    {3, "reports of set-up", {"detail/setup_report.hpp", "lib/setup_report.cpp"}, kAlgorithms},
+    {3,
+     "segment header",
+     {"detail/segment_header.hpp", "lib/segment_header.cpp", "lib/segment_check.cpp"},
+     kAlgorithms},
+    {3,
+     "segment file",
+     {"detail/segment_file.hpp", "lib/segment_file.cpp", "lib/segment_storage.cpp"},
+     kAlgorithms},
+    {3, "segment memory", {"detail/segment_memory.hpp", "lib/segment_memory.cpp"}, kAlgorithms},
+    {3,
+     "making segments",
+     {"detail/segment_builder.hpp", "lib/segment.cpp", "lib/segment_in_memory.cpp"},
+     kAlgorithms},
+    {3, "participants", {"detail/participants.hpp", "lib/participants.cpp"}, kAlgorithms},
+    {3, "seats", {"detail/seats.hpp"}, kAlgorithms},
+    {4, "options", {"options.hpp"}},
+    {4, "making rings", {"detail/ring_factory.hpp", "lib/ring_factory.cpp"}},
+    {4, "endpoints", {"detail/endpoint.hpp", "lib/endpoint.cpp"}},
+    {4, "ends of a stream", {"detail/stream_end.hpp"}},
+    {4, "waiting for any", {"wait_any.hpp", "lib/wait_any.cpp"}},
+    {4, "producers", {"spsc_producer.hpp", "byte_producer.hpp"}},
+    {4, "consumers", {"spsc_consumer.hpp", "byte_consumer.hpp"}},
+    {4, "rings with seats", {"detail/seated_ring.hpp"}},
+    {4, "rings", {"spsc_ring.hpp", "byte_ring.hpp", "mpmc_ring.hpp", "lib/byte_ring.cpp"}},
+    {5, "facades", {"queue.hpp", "joinable_queue.hpp", "pipe.hpp"}},
+    {6, "umbrella", {"shmring.hpp"}},
+};
+
+const std::set<std::string> kSeeTheOperatingSystem = {
+    "lib/platform_linux.cpp", "lib/platform_liveness.cpp", "lib/segment.cpp",      "lib/segment_file.cpp",
+    "lib/segment_memory.cpp", "lib/segment_storage.cpp",   "lib/participants.cpp",
+};
+const std::set<std::string> kDependOnTheBuild = {"include/shmring/detail/atomic.hpp",
+                                                 "lib/platform_linux.cpp"};
+const std::set<std::string> kHoldAssembly = {
+    "include/shmring/detail/atomic.hpp",  // the pause of a polling loop
+    "bench/harness/message.hpp",          // keeps the compiler from dropping a payload nobody looks at
+};
+
+const std::set<std::string> kNameVolatileToRefuseIt = {"tests/message_test.cpp"};
+
+const std::set<std::string> kTopLevel = {
+    "lib",
+    "include",
+    "bench",
+    "tests",
+    "tools",
+    "docs",
+    "examples",
+    "CMakeLists.txt",
+    "CMakePresets.json",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "build",
+    "CMakeUserPresets.json",  // one developer's own, ignored by git
+};
+
+const std::vector<std::string> kLibrary = {"include", "lib"};
+const std::vector<std::string> kPrograms = {"bench", "tools", "examples"};
+const std::vector<std::string> kEverything = {"include",  "lib",   "bench", "tools",
+                                              "examples", "tests", "docs"};
+const std::set<std::string> kCode = {".hpp", ".cpp"};
+
+// ---- how a rule is applied and tried -------------------------------------------------------------------------------
+
+std::vector<File> except(std::vector<File> files, const std::set<std::string>& paths) {
+    std::erase_if(files, [&](const File& file) { return paths.contains(file.path); });
+    return files;
+}
+
+void expect_none(const Findings& findings) {
+    std::string list;
+    for (const std::string& finding : findings) list += "\n  " + finding;
+    EXPECT_TRUE(findings.empty()) << list;
+}
+
+template <class Rule>
+void expect_none(const std::vector<File>& files, Rule rule) {
+    Findings all;
+    for (const File& file : files) std::ranges::move(rule(file), std::back_inserter(all));
+    expect_none(all);
+}
+
+template <class Rule>
+void expect_found(Rule rule, const std::vector<std::string>& bad_texts) {
+    for (const std::string& text : bad_texts) EXPECT_EQ(rule(File{"bad.cpp", text}).size(), 1U) << text;
+}
+
+template <class Rule>
+void expect_allowed(Rule rule, const std::vector<std::string>& good_texts) {
+    for (const std::string& text : good_texts) EXPECT_EQ(rule(File{"good.cpp", text}), Findings{}) << text;
+}
+
+// ---- the rules -----------------------------------------------------------------------------------------------------
+
+TEST(Tidy, IncludesPointDownTheLayerTable) {
+    expect_none(tree(kLibrary, kCode), [](const File& file) { return upward_includes(file, kLayers); });
+}
+
+TEST(Tidy, AnIncludeThatDoesNotPointDownIsFound) {
+    const std::vector<Layer> layers = {
+        {0, "low", {"low.hpp"}},
+        {1, "middle", {"middle.hpp", "beside.hpp", "lib/middle.cpp"}},
+        {2, "high", {"high.hpp"}, {"low.hpp"}},
+    };
+    const auto findings = [&](const std::string& path, const std::string& text) {
+        return upward_includes({path, text}, layers).size();
+    };
+    EXPECT_EQ(findings("include/shmring/middle.hpp", "#include \"shmring/low.hpp\"\n#include <string>"), 0U);
+    EXPECT_EQ(findings("include/shmring/middle.hpp", "// #include \"shmring/high.hpp\""), 0U);
+    EXPECT_EQ(findings("include/shmring/middle.hpp", "\n #  include \"shmring/high.hpp\""), 1U);
+    EXPECT_EQ(findings("include/shmring/middle.hpp", "#include <shmring/high.hpp>"), 1U);
+    EXPECT_EQ(findings("include/shmring/middle.hpp", "#include \"shmring/beside.hpp\""), 1U);
+    EXPECT_EQ(findings("include/shmring/high.hpp", "#include \"shmring/low.hpp\""), 1U) << "must not know";
+    EXPECT_EQ(findings("include/shmring/high.hpp", "#include \"shmring/unknown.hpp\""), 1U);
+    EXPECT_EQ(findings("include/shmring/unknown.hpp", ""), 1U);
+    EXPECT_EQ(findings("lib/middle.cpp", "#include \"shmring/middle.hpp\"\n#include \"shmring/low.hpp\""),
+              0U);
+    EXPECT_EQ(findings("lib/middle.cpp", "#include \"shmring/high.hpp\""), 1U);
+    EXPECT_EQ(findings("lib/middle.cpp", "#include \"middle.hpp\""), 1U);
+}
+
+TEST(Tidy, ProgramsKnowNoDetails) {
+    expect_none(tree(kPrograms, kCode), details_included);
+
+    expect_found(details_included, {"#include \"shmring/detail/spsc.hpp\""});
+    expect_allowed(details_included,
+                   {"#include \"shmring/shmring.hpp\"", "#include \"harness/detail/x.hpp\""});
+}
+
+TEST(Tidy, OnlyNamedFilesSeeTheOperatingSystem) {
+    expect_none(except(tree(kLibrary, kCode), kSeeTheOperatingSystem), os_headers_included);
+
+    expect_found(os_headers_included, {"#include <sys/mman.h>", "#include <unistd.h>"});
+    expect_allowed(os_headers_included, {"#include <cstring>"});
+}
+
+TEST(Tidy, NothingIsVolatile) {
+    expect_none(except(tree(kEverything, kCode), kNameVolatileToRefuseIt), volatiles);
+
+    expect_found(volatiles,
+                 {"volatile int word;", "  volatile int word;", "item volatile x;", "(volatile int*)p"});
+    expect_allowed(volatiles, {"// volatile", "\"volatile\"", "int volatility;", "asm volatile(\"\");"});
+}
+
+TEST(Tidy, OnlyNamedFilesHoldAssembly) {
+    expect_none(except(tree(kEverything, kCode), kHoldAssembly), assembly);
+
+    expect_found(assembly, {"asm(\"nop\");", "__asm__ volatile(\"nop\");"});
+    expect_allowed(assembly, {"/* asm */ int assembly = 'a';"});
+}
+
+TEST(Tidy, TheLibraryIsTheSameCodeInEveryBuild) {
+    expect_none(except(tree(kLibrary, kCode), kDependOnTheBuild), build_conditions);
+
+    expect_found(build_conditions, {"#if X", "#ifdef X", " # ifndef X", "#elif X"});
+    expect_allowed(build_conditions, {"#pragma once", "// #if X", "if (x) y();"});
+}
+
+TEST(Tidy, HeadersDefineNoMacros) {
+    expect_none(tree({"include"}, kCode), macros);
+
+    expect_found(macros, {"#define X", "  #  define X(y) y"});
+    expect_allowed(macros, {"// #define X"});
+}
+
+TEST(Tidy, EveryAtomicOperationNamesItsMemoryOrder) {
+    expect_none(tree(kLibrary, kCode), unordered_atomics);
+
+    expect_found(unordered_atomics, {"x.load();", "x->store(f(1, 2));", "x.exchange(1);", "x.fetch_add(1);"});
+    expect_found(unordered_atomics,
+                 {"x.test_and_set();", "x.load(  // relaxed\n);", "x.store(1'000 + y('a'));"});
+    expect_found(unordered_atomics, {"x.compare_exchange_weak(a, b, acq_rel);",
+                                     "x.compare_exchange_strong(a, b, std::memory_order::acq_rel);"});
+    expect_allowed(unordered_atomics,
+                   {"x.load(relaxed);", "x.store(f(1, 2),\n std::memory_order::release);",
+                    "x.compare_exchange_strong(a, b, acq_rel, relaxed);", "x.load(order);"});
+    expect_allowed(unordered_atomics, {"// x.load()", "std::exchange(x, 1);", "R\"(x.load())\""});
+}
+
+TEST(Tidy, EveryReleaseEdgeHasItsAcquireSide) {
+    expect_none(one_sided_edges(tree(kLibrary, kCode)));
+
+    const File release{"a.cpp", "x.store(1, release);  // [publish] release side"};
+    const File acquire{"b.cpp", "x.load(acquire);  // [publish] acquire side, [retire] release side"};
+    const File retire{"c.cpp", "y.load(acquire);  // [retire] acquire side"};
+    EXPECT_EQ(one_sided_edges({release}).size(), 1U);
+    EXPECT_EQ(one_sided_edges({retire}).size(), 1U);
+    EXPECT_EQ(one_sided_edges({release, acquire}).size(), 1U);
+    EXPECT_EQ(one_sided_edges({release, acquire, retire}), Findings{});
+}
+
+TEST(Tidy, FilesAreShort) {
+    expect_none(tree({"include", "lib", "bench", "tools", "examples"}), too_many_lines);
+
+    const std::string longest(kMostLines, '\n');
+    expect_allowed(too_many_lines, {longest});
+    expect_found(too_many_lines, {longest + "one more"});
+}
+
+TEST(Tidy, NothingIsPromised) {
+    expect_none(tree(kEverything), promises);
+
+    const std::string word = std::string("TO") + "DO";
+    expect_found(promises, {"// " + word + ": later", "/* FI" + std::string("XME */")});
+    expect_allowed(promises, {"int " + word + "S;", "to do"});
+}
+
+TEST(Tidy, TheTopLevelHoldsOnlyWhatIsExpectedThere) {
+    const auto strangers = [](std::vector<std::string> names) {
+        std::erase_if(
+            names, [](const std::string& name) { return name.front() == '.' || kTopLevel.contains(name); });
+        return names;
+    };
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(SHMRING_SOURCE_DIR))
+        names.push_back(entry.path().filename());
+    ASSERT_FALSE(names.empty());
+    expect_none(strangers(names));
+
+    EXPECT_EQ(strangers({"src", "README.md", ".clang-format"}), Findings{"src"});
+}
+
+}  // namespace
+}  // namespace shmring::test

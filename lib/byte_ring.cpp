@@ -18,13 +18,15 @@ detail::SegmentSpec ByteRing::spec(const ByteRingOptions& options) noexcept {
     detail::SegmentSpec spec;
     spec.kind = detail::RingKind::spsc_bytes;
     spec.capacity = options.capacity_bytes;
-    spec.element_alignment = options.alignment;
+    const bool opening = options.capacity_bytes == 0;
+    spec.element_alignment = opening ? 0 : options.alignment;
     spec.schema = options.schema;
     spec.participants = options.participants;
     spec.liveness_period_ns = static_cast<std::uint64_t>(options.liveness_period.count());
     spec.control_size = sizeof(detail::SpscControl<Env>);
     spec.data_size_for = [](std::uint64_t capacity) noexcept {
-        return Memory::storage_for(capacity) + detail::kLineSize;  // the headers' offset and their last payload's end
+        return Memory::storage_for(capacity) +
+               detail::kLineSize;  // the headers' offset and their last payload's end
     };
     return spec;
 }

@@ -14,11 +14,12 @@ void add(ShippedEnv::Atom<std::uint64_t>& counter, std::uint64_t amount) noexcep
     counter.store(counter.load(relaxed) + amount, relaxed);  // a statistic with one writer
 }
 
-void describe_taken_seat(SetupError& error, const Segment& segment, Role role, const Record& holder) noexcept {
+void describe_taken_seat(SetupError& error, const Segment& segment, Role role,
+                         const Record& holder) noexcept {
     error.code = make_error_code(errc::seat_taken);
     std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": process %u is the %s",
-                  static_cast<int>(segment.name().size()), segment.name().data(), holder.process_id.load(relaxed),
-                  role == Role::producer ? "producer" : "consumer");
+                  static_cast<int>(segment.name().size()), segment.name().data(),
+                  holder.process_id.load(relaxed), role == Role::producer ? "producer" : "consumer");
 }
 
 }  // namespace
@@ -28,7 +29,8 @@ void refuse_empty_ring(SetupError& error) noexcept {
     std::snprintf(error.text, sizeof error.text, "shmring: join: this ring object holds no ring");
 }
 
-Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy, SetupError& error) noexcept {
+Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
+                        SetupError& error) noexcept {
     Endpoint end;
     auto* control = reinterpret_cast<Control*>(segment->at(segment->geometry().control_offset));
     auto& own = role == Role::producer ? control->producer_seat : control->consumer_seat;
@@ -37,7 +39,8 @@ Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Role role, const WaitP
     Participant participant = Participant::attach(*segment, role, code);
     if (code) {
         error.code = code;
-        std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": no participant record (%u in all)",
+        std::snprintf(error.text, sizeof error.text,
+                      "shmring: join \"%.*s\": no participant record (%u in all)",
                       static_cast<int>(segment->name().size()), segment->name().data(),
                       segment->geometry().participant_count);
         return end;
@@ -76,7 +79,8 @@ void Endpoint::leave() noexcept {
 
 void Endpoint::refuse_corrupt(SetupError& error) noexcept {
     error.code = make_error_code(errc::corrupt_positions);
-    std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": the ring's positions contradict its commit words",
+    std::snprintf(error.text, sizeof error.text,
+                  "shmring: join \"%.*s\": the ring's positions contradict its commit words",
                   static_cast<int>(segment_->name().size()), segment_->name().data());
     leave();
 }
@@ -100,7 +104,8 @@ void Endpoint::look_after_peer() noexcept {
 }
 
 void Endpoint::examine_peer() noexcept {
-    (void)examine_seat(*peer_seat_, [this](ParticipantId holder) noexcept { return participant_.table().life_of(holder); });
+    (void)examine_seat(
+        *peer_seat_, [this](ParticipantId holder) noexcept { return participant_.table().life_of(holder); });
 }
 
 void Endpoint::count_stall() noexcept {
@@ -118,7 +123,7 @@ void Endpoint::account(std::uint64_t messages, std::uint64_t bytes, std::uint64_
     add(mine.messages, messages);
     add(mine.bytes, bytes);
     if (high_water > mine.high_water.load(relaxed)) mine.high_water.store(high_water, relaxed);  // one writer
-    mine.last_progress_ns.store(ShippedEnv::now(), relaxed);
+    if (messages != 0) mine.last_progress_ns.store(ShippedEnv::now(), relaxed);
 }
 
 }  // namespace shmring::detail

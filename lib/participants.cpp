@@ -61,14 +61,12 @@ ParticipantTable::ParticipantTable(std::span<Record> records, std::uint64_t live
       descriptor_(descriptor),
       file_(file) {}
 
-ParticipantTable::ParticipantTable(const Segment& segment, std::error_code& error) noexcept
+ParticipantTable::ParticipantTable(const Segment& segment) noexcept
     : ParticipantTable(
           std::span(
               std::launder(reinterpret_cast<Record*>(segment.at(segment.geometry().participants_offset))),
               segment.geometry().participant_count),
-          segment.geometry().liveness_base, segment.descriptor(),
-          segment.crash_recovery() ? platform::file_identity(segment.descriptor(), error)
-                                   : platform::FileIdentity{}) {}
+          segment.geometry().liveness_base, segment.descriptor(), segment.file_identity()) {}
 
 Life ParticipantTable::life_of(ParticipantId id) const noexcept {
     if (id.index() >= count_ || !is_held(id.incarnation())) return Life::dead;
@@ -117,9 +115,7 @@ Participant& Participant::operator=(Participant&& other) noexcept {
 }
 
 Participant Participant::attach(const Segment& segment, Role role, std::error_code& error) noexcept {
-    error.clear();
-    const ParticipantTable table{segment, error};
-    return error ? Participant{} : attach(table, role, error);
+    return attach(ParticipantTable(segment), role, error);
 }
 
 Participant Participant::attach(const ParticipantTable& table, Role role, std::error_code& error) noexcept {

@@ -158,7 +158,8 @@ FutexResult futex_wait(const std::uint32_t* word, std::uint32_t expected,
     }
 }
 
-FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count, std::uint64_t deadline_ns) noexcept {
+FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count,
+                           std::uint64_t deadline_ns) noexcept {
     static std::atomic<bool> supported{true};
     if (count <= kMaxFutexTargets && supported.load(relaxed)) {
         std::array<futex_waitv, kMaxFutexTargets> waiters{};
@@ -172,12 +173,14 @@ FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count, std::u
             return FutexResult::woken;
         if (errno == ETIMEDOUT) return FutexResult::timed_out;
         if (errno == EINTR) return FutexResult::interrupted;
-        if (errno != ENOSYS) return FutexResult::value_changed;
-        supported.store(false, relaxed);  // every thread may find out for itself
+        if (errno != ENOSYS && errno != EPERM)
+            return FutexResult::value_changed;  // EPERM: an old sandbox's filter
+        supported.store(false, relaxed);        // every thread may find out for itself
     }
     constexpr std::uint64_t kShortSleep_ns = 1'000'000;
     const std::uint64_t soon = monotonic_ns() + kShortSleep_ns;
-    const FutexResult result = futex_wait(targets->word, targets->expected, soon < deadline_ns ? soon : deadline_ns);
+    const FutexResult result =
+        futex_wait(targets->word, targets->expected, soon < deadline_ns ? soon : deadline_ns);
     return result == FutexResult::timed_out && soon < deadline_ns ? FutexResult::woken : result;
 }
 

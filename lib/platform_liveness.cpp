@@ -67,7 +67,8 @@ class Descriptor {
 /// A new description of the same file. Through /proc, because a name may lead to another file by now, or to
 /// none.
 [[nodiscard]] Descriptor open_again(int descriptor) noexcept {
-    constexpr std::string_view kFolder = "/proc/self/fd/";
+    constexpr std::string_view kFolder =
+        "/proc/thread-self/fd/";  // "self" is gone once the main thread has ended
     std::array<char, kFolder.size() + std::numeric_limits<int>::digits10 + 3>
         path{};  // sign, last digit, zero
     char* const number = std::copy(kFolder.begin(), kFolder.end(), path.begin());

@@ -22,26 +22,30 @@ namespace {
 
 [[nodiscard]] bool check_options(const SegmentOptions& options, SetupReport& report) noexcept {
     if (options.mode > 0777 || (options.mode & 0600) != 0600)
-        return report.refuse(errc::bad_option, "mode is %#o, it must be 0600 to 0777 and let the owner read and write",
+        return report.refuse(errc::bad_option,
+                             "mode is %#o, it must be 0600 to 0777 and let the owner read and write",
                              options.mode);
     if (options.liveness_descriptor >= 0)
-        return report.refuse(errc::bad_option, "a liveness descriptor is for caller-provided memory: this has a file");
+        return report.refuse(errc::bad_option,
+                             "a liveness descriptor is for caller-provided memory: this has a file");
     return true;
 }
 
 [[nodiscard]] bool check_name(std::string_view name, std::string_view& plain, SetupReport& report) noexcept {
     plain = plain_name(name);
     if (!plain.empty()) return true;
-    return report.refuse(errc::bad_name, "a name is one path component of 1 to %zu bytes, with an optional leading '/'",
+    return report.refuse(errc::bad_name,
+                         "a name is one path component of 1 to %zu bytes, with an optional leading '/'",
                          kMaxNameSize);
 }
 
-[[nodiscard]] Segment create_named(std::string_view plain, const SegmentSpec& spec, const SegmentOptions& options,
-                                   SetupReport& report) noexcept {
+[[nodiscard]] Segment create_named(std::string_view plain, const SegmentSpec& spec,
+                                   const SegmentOptions& options, SetupReport& report) noexcept {
     SegmentGeometry geometry;
     if (!plan_segment(spec, report, geometry)) return {};
     if (name_is_taken(plain)) {  // before memory is allocated for nothing
-        (void)report.refuse_errno(static_cast<int>(std::errc::file_exists), "the name is taken; open it, or remove it first");
+        (void)report.refuse_errno(static_cast<int>(std::errc::file_exists),
+                                  "the name is taken; open it, or remove it first");
         return {};
     }
     Descriptor file = make_unnamed_file(geometry.segment_size, options.mode, report);
@@ -54,7 +58,8 @@ namespace {
 
 /// Header, mapping: what opening a file ends with, wherever it came from.
 [[nodiscard]] Segment join_file(Descriptor& file, std::uint64_t size, const SegmentSpec& spec,
-                                const SegmentOptions& options, std::string_view plain, SetupReport& report) noexcept {
+                                const SegmentOptions& options, std::string_view plain,
+                                SetupReport& report) noexcept {
     HeaderCopy header;
     read_header(file, header);
     SegmentGeometry geometry;
@@ -68,8 +73,8 @@ namespace {
     return SegmentBuilder::of_file(file, mapping, geometry, options, plain);
 }
 
-[[nodiscard]] Segment open_named(std::string_view plain, const SegmentSpec& spec, const SegmentOptions& options,
-                                 SetupReport& report) noexcept {
+[[nodiscard]] Segment open_named(std::string_view plain, const SegmentSpec& spec,
+                                 const SegmentOptions& options, SetupReport& report) noexcept {
     std::uint64_t size = 0;
     Descriptor file = open_named_file(plain, options, size, report);
     return file ? join_file(file, size, spec, options, plain, report) : Segment{};
@@ -95,14 +100,17 @@ Segment Segment::open(std::string_view name, const SegmentSpec& spec, const Segm
 
 Segment Segment::open_or_create(std::string_view name, const SegmentSpec& spec, const SegmentOptions& options,
                                 SetupError& error) noexcept {
-    constexpr int kAttempts = 100;    // names that come and go: each attempt lost means that another one's was won
-    constexpr int kPatience = 8;      // /dev/shm full: another creator's copy may go in a moment, or become the ring
+    constexpr int kAttempts =
+        100;  // names that come and go: each attempt lost means that another one's was won
+    constexpr int kPatience =
+        8;  // /dev/shm full: another creator's copy may go in a moment, or become the ring
     SetupReport report(error, "open or create", name);
     std::string_view plain;
     if (!check_name(name, plain, report) || !check_options(options, report)) return {};
 
     SegmentGeometry unused;
-    if (!plan_segment(spec, report, unused)) return {};  // also where there is one already: its capacity is compared
+    if (!plan_segment(spec, report, unused))
+        return {};  // also where there is one already: its capacity is compared
 
     int times_full = 0;
     for (int attempt = 0; attempt != kAttempts; ++attempt) {
@@ -121,7 +129,8 @@ Segment Segment::open_or_create(std::string_view name, const SegmentSpec& spec, 
     return {};
 }
 
-Segment Segment::anonymous(const SegmentSpec& spec, const SegmentOptions& options, SetupError& error) noexcept {
+Segment Segment::anonymous(const SegmentSpec& spec, const SegmentOptions& options,
+                           SetupError& error) noexcept {
     SetupReport report(error, "create an anonymous segment");
     SegmentGeometry geometry;
     if (!check_options(options, report) || !plan_segment(spec, report, geometry)) return {};

@@ -19,13 +19,20 @@ constexpr std::uint64_t kKnownRequiredFeatures = 0;
 
 [[nodiscard]] const char* kind_name(RingKind kind) noexcept {
     switch (kind) {
-        case RingKind::none: return "no ring";
-        case RingKind::spsc: return "an SPSC ring";
-        case RingKind::spsc_bytes: return "an SPSC byte ring";
-        case RingKind::mpmc: return "an MPMC ring";
-        case RingKind::mpmc_bytes: return "an MPMC byte ring";
-        case RingKind::broadcast: return "a broadcast ring";
-        case RingKind::priority: return "a priority ring";
+        case RingKind::none:
+            return "no ring";
+        case RingKind::spsc:
+            return "an SPSC ring";
+        case RingKind::spsc_bytes:
+            return "an SPSC byte ring";
+        case RingKind::mpmc:
+            return "an MPMC ring";
+        case RingKind::mpmc_bytes:
+            return "an MPMC byte ring";
+        case RingKind::broadcast:
+            return "a broadcast ring";
+        case RingKind::priority:
+            return "a priority ring";
     }
     return "a ring of a kind this version does not know";
 }
@@ -34,36 +41,40 @@ constexpr std::uint64_t kKnownRequiredFeatures = 0;
     const SegmentHeader& header = copy.fields();
     if (copy.size < sizeof header.magic || header.magic != kMagic) {
         if (header.magic == __builtin_bswap64(kMagic))
-            return report.refuse(errc::wrong_layout_version, "it was made on a machine of the other byte order");
-        return report.refuse(errc::not_a_segment, "%" PRIu64 " bytes without the magic number of a segment", room.size);
+            return report.refuse(errc::wrong_layout_version,
+                                 "it was made on a machine of the other byte order");
+        return report.refuse(errc::not_a_segment, "%" PRIu64 " bytes without the magic number of a segment",
+                             room.size);
     }
     if (copy.size < HeaderCopy::kSize || room.size < kHeaderSize)
-        return report.refuse(errc::wrong_size, "it is %" PRIu64 " bytes long, its header alone takes %zu", room.size,
-                             kHeaderSize);
+        return report.refuse(errc::wrong_size, "it is %" PRIu64 " bytes long, its header alone takes %zu",
+                             room.size, kHeaderSize);
     if (header.layout_version != kLayoutVersion)
-        return report.refuse(errc::wrong_layout_version, "layout %u, this program speaks %u", header.layout_version,
-                             kLayoutVersion);
+        return report.refuse(errc::wrong_layout_version, "layout %u, this program speaks %u",
+                             header.layout_version, kLayoutVersion);
     if (header.header_size != kHeaderSize)
         return report.refuse(errc::corrupt_header, "header size is %u, layout %u has %zu", header.header_size,
                              kLayoutVersion, kHeaderSize);
     const std::uint64_t sum = header_checksum(reinterpret_cast<const std::byte*>(&header));
     if (header.checksum != sum)
-        return report.refuse(errc::corrupt_header, "header checksum is %016" PRIx64 ", its fields give %016" PRIx64,
+        return report.refuse(errc::corrupt_header,
+                             "header checksum is %016" PRIx64 ", its fields give %016" PRIx64,
                              header.checksum, sum);
     const std::uint64_t unknown = header.required_features & ~kKnownRequiredFeatures;
     if (unknown != 0)
-        return report.refuse(errc::unsupported_feature, "it requires features %#" PRIx64 ", which this version does not know",
-                             unknown);
+        return report.refuse(errc::unsupported_feature,
+                             "it requires features %#" PRIx64 ", which this version does not know", unknown);
     return true;
 }
 
 [[nodiscard]] bool has_its_size(const SegmentHeader& header, const Room& room, SetupReport& report) noexcept {
     if (room.rule == Room::Rule::exactly && header.segment_size != room.size)
-        return report.refuse(errc::wrong_size, "the file is %" PRIu64 " bytes long, its header says %" PRIu64, room.size,
-                             header.segment_size);
-    if (header.segment_size > room.size)
-        return report.refuse(errc::memory_too_small, "the memory is %" PRIu64 " bytes long, the segment in it %" PRIu64,
+        return report.refuse(errc::wrong_size, "the file is %" PRIu64 " bytes long, its header says %" PRIu64,
                              room.size, header.segment_size);
+    if (header.segment_size > room.size)
+        return report.refuse(errc::memory_too_small,
+                             "the memory is %" PRIu64 " bytes long, the segment in it %" PRIu64, room.size,
+                             header.segment_size);
     return true;
 }
 
@@ -72,8 +83,8 @@ constexpr std::uint64_t kKnownRequiredFeatures = 0;
         return report.refuse(errc::corrupt_header, "participant count is %u, possible is 1 to %u",
                              header.participant_count, kMaxParticipants);
     if (header.capacity == 0 || header.capacity > kMaxCapacity)
-        return report.refuse(errc::corrupt_header, "capacity is %" PRIu64 ", possible is 1 to %" PRIu64, header.capacity,
-                             kMaxCapacity);
+        return report.refuse(errc::corrupt_header, "capacity is %" PRIu64 ", possible is 1 to %" PRIu64,
+                             header.capacity, kMaxCapacity);
     if (header.liveness_period_ns < kMinLivenessPeriodNs || header.liveness_period_ns > kMaxLivenessPeriodNs)
         return report.refuse(errc::corrupt_header,
                              "liveness period is %" PRIu64 " ns, possible is %" PRIu64 " to %" PRIu64,
@@ -90,7 +101,8 @@ constexpr std::uint64_t kKnownRequiredFeatures = 0;
     constexpr decltype(header.boot_id) kUnknown{};
     const auto now = platform::process_identity().boot_id;
     if (header.boot_id == now || header.boot_id == kUnknown || now == kUnknown) return true;
-    return report.refuse(errc::corrupt_header, "it was made before this machine's last boot, what it holds may be torn");
+    return report.refuse(errc::corrupt_header,
+                         "it was made before this machine's last boot, what it holds may be torn");
 }
 
 /// Where the three sections lie that every ring has; 0 at first.
@@ -101,10 +113,14 @@ struct Sections {
 
     [[nodiscard]] Section* of(SectionKind kind) noexcept {
         switch (kind) {
-            case SectionKind::participants: return &participants;
-            case SectionKind::control: return &control;
-            case SectionKind::data: return &data;
-            default: return nullptr;  // an optional feature's: none of ours
+            case SectionKind::participants:
+                return &participants;
+            case SectionKind::control:
+                return &control;
+            case SectionKind::data:
+                return &data;
+            default:
+                return nullptr;  // an optional feature's: none of ours
         }
     }
 };
@@ -117,18 +133,21 @@ struct Sections {
         const bool none = section.kind == SectionKind::none;
         if (none && (section.offset != 0 || section.size != 0))
             return report.refuse(errc::corrupt_header, "section %u has a place but no kind", index);
-        if (ended && !none) return report.refuse(errc::corrupt_header, "section %u comes behind the last one", index);
+        if (ended && !none)
+            return report.refuse(errc::corrupt_header, "section %u comes behind the last one", index);
         ended = none;
         if (none) continue;
 
         if (section.offset % kPageSize != 0 || section.offset < end || section.offset > header.segment_size ||
             section.size == 0 || section.size > header.segment_size - section.offset)
             return report.refuse(errc::corrupt_header,
-                                 "section %u is %" PRIu64 " bytes at %" PRIu64 ", free is %" PRIu64 " to %" PRIu64, index,
-                                 section.size, section.offset, end, header.segment_size);
+                                 "section %u is %" PRIu64 " bytes at %" PRIu64 ", free is %" PRIu64
+                                 " to %" PRIu64,
+                                 index, section.size, section.offset, end, header.segment_size);
         end = section.offset + section.size;
         if (Section* place = found.of(section.kind)) {
-            if (place->size != 0) return report.refuse(errc::corrupt_header, "section %u is there twice", index);
+            if (place->size != 0)
+                return report.refuse(errc::corrupt_header, "section %u is there twice", index);
             *place = section;
         }
     }
@@ -137,26 +156,33 @@ struct Sections {
     return true;
 }
 
-[[nodiscard]] bool is_the_type(const SegmentHeader& header, const SegmentSpec& spec, SetupReport& report) noexcept {
+[[nodiscard]] bool is_the_type(const SegmentHeader& header, const SegmentSpec& spec,
+                               SetupReport& report) noexcept {
     if (header.kind != spec.kind)
-        return report.refuse(errc::wrong_kind, "it holds %s (kind %u), this program asked for %s", kind_name(header.kind),
-                             static_cast<unsigned>(header.kind), kind_name(spec.kind));
+        return report.refuse(errc::wrong_kind, "it holds %s (kind %u), this program asked for %s",
+                             kind_name(header.kind), static_cast<unsigned>(header.kind),
+                             kind_name(spec.kind));
     if (header.element_size != spec.element_size)
         return report.refuse(errc::wrong_type, "message is %u bytes in the segment, %u in this program",
                              header.element_size, spec.element_size);
-    if (header.element_alignment != spec.element_alignment)
+    // A byte ring is opened with whatever alignment it was made with.
+    const bool any_alignment = spec.element_alignment == 0 && is_record_alignment(header.element_alignment);
+    if (header.element_alignment != spec.element_alignment && !any_alignment)
         return report.refuse(errc::wrong_type, "message alignment is %u in the segment, %u in this program",
                              header.element_alignment, spec.element_alignment);
-    if (header.type_fingerprint != type_fingerprint(spec.element_size, spec.element_alignment, spec.schema)) {
+    if (header.type_fingerprint !=
+        type_fingerprint(spec.element_size, header.element_alignment, spec.schema)) {
         const std::string_view recorded(header.schema.data(), header.schema.size());
-        return report.refuse(errc::wrong_type, "message schema is \"%s\" in the segment, \"%s\" in this program",
-                             Printable{recorded.substr(0, recorded.find('\0'))}.text(), Printable{spec.schema}.text());
+        return report.refuse(
+            errc::wrong_type, "message schema is \"%s\" in the segment, \"%s\" in this program",
+            Printable{recorded.substr(0, recorded.find('\0'))}.text(), Printable{spec.schema}.text());
     }
     return true;
 }
 
 /// Two builds of one layout version that disagree on a constant must not meet.
-[[nodiscard]] bool has_our_constants(const SegmentHeader& header, const SegmentSpec& spec, SetupReport& report) noexcept {
+[[nodiscard]] bool has_our_constants(const SegmentHeader& header, const SegmentSpec& spec,
+                                     SetupReport& report) noexcept {
     struct Constant {
         const char* name;
         std::uint64_t ours;
@@ -168,24 +194,27 @@ struct Sections {
                                                 {"payload offset", spec.block[2]}}};
     for (std::size_t i = 0; i != constants.size(); ++i) {
         if (header.constants[i] != constants[i].ours)
-            return report.refuse(errc::wrong_layout_version, "%s is %u in the segment, %" PRIu64 " in this program",
-                                 constants[i].name, header.constants[i], constants[i].ours);
+            return report.refuse(errc::wrong_layout_version,
+                                 "%s is %u in the segment, %" PRIu64 " in this program", constants[i].name,
+                                 header.constants[i], constants[i].ours);
     }
     return true;
 }
 
-[[nodiscard]] bool is_as_large_as_asked(const SegmentHeader& header, const Sections& sections, const SegmentSpec& spec,
-                                        SetupReport& report) noexcept {
+[[nodiscard]] bool is_as_large_as_asked(const SegmentHeader& header, const Sections& sections,
+                                        const SegmentSpec& spec, SetupReport& report) noexcept {
     if (spec.capacity != 0 && header.capacity != spec.capacity)
-        return report.refuse(errc::wrong_capacity, "capacity is %" PRIu64 " in the segment, this program asked for %" PRIu64,
+        return report.refuse(errc::wrong_capacity,
+                             "capacity is %" PRIu64 " in the segment, this program asked for %" PRIu64,
                              header.capacity, spec.capacity);
     if (sections.participants.size != header.participant_count * sizeof(Record))
-        return report.refuse(errc::corrupt_header, "%u participants take %zu bytes, their section has %" PRIu64,
-                             header.participant_count, header.participant_count * sizeof(Record),
-                             sections.participants.size);
+        return report.refuse(
+            errc::corrupt_header, "%u participants take %zu bytes, their section has %" PRIu64,
+            header.participant_count, header.participant_count * sizeof(Record), sections.participants.size);
     if (sections.control.size != spec.control_size)
         return report.refuse(errc::wrong_layout_version,
-                             "control section is %" PRIu64 " bytes in the segment, %" PRIu64 " in this program",
+                             "control section is %" PRIu64 " bytes in the segment, %" PRIu64
+                             " in this program",
                              sections.control.size, spec.control_size);
     const std::uint64_t expected = data_size_of(spec, header.capacity);
     if (sections.data.size != expected)
@@ -201,10 +230,10 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
                   SegmentGeometry& geometry) noexcept {
     const SegmentHeader& header = copy.fields();
     Sections sections;
-    if (!is_readable(copy, room, report) || !has_its_size(header, room, report) || !is_in_range(header, report) ||
-        !find_sections(header, report, sections) || !is_of_this_boot(header, report) ||
-        !is_the_type(header, spec, report) || !has_our_constants(header, spec, report) ||
-        !is_as_large_as_asked(header, sections, spec, report))
+    if (!is_readable(copy, room, report) || !has_its_size(header, room, report) ||
+        !is_in_range(header, report) || !find_sections(header, report, sections) ||
+        !is_of_this_boot(header, report) || !is_the_type(header, spec, report) ||
+        !has_our_constants(header, spec, report) || !is_as_large_as_asked(header, sections, spec, report))
         return false;
 
     geometry.kind = header.kind;

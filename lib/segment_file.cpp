@@ -25,13 +25,14 @@ constexpr const char* kFolder = "/dev/shm";
 constexpr unsigned kPermissions = 07777;
 
 class Path {
-  public:
+ public:
     explicit Path(std::string_view plain) noexcept {
-        (void)std::snprintf(text_.data(), text_.size(), "%s/%.*s", kFolder, static_cast<int>(plain.size()), plain.data());
+        (void)std::snprintf(text_.data(), text_.size(), "%s/%.*s", kFolder, static_cast<int>(plain.size()),
+                            plain.data());
     }
     [[nodiscard]] const char* text() const noexcept { return text_.data(); }
 
-  private:
+ private:
     std::array<char, 9 + kMaxNameSize + 1> text_{};
 };
 
@@ -53,7 +54,8 @@ class Path {
 [[nodiscard]] bool check_named_file(const struct stat& status, const SegmentOptions& options,
                                     SetupReport& report) noexcept {
     if (!S_ISREG(status.st_mode))
-        return report.refuse(errc::not_a_regular_file, "it is %s, not a regular file", type_name(status.st_mode));
+        return report.refuse(errc::not_a_regular_file, "it is %s, not a regular file",
+                             type_name(status.st_mode));
     if (status.st_nlink == 0) return refuse_missing(report);  // removed since it was opened
     if (!check_owner_and_mode(status, options, report)) return false;
     if (status.st_nlink > 1)
@@ -77,13 +79,13 @@ class Path {
 
 [[nodiscard]] bool refuse_no_space(const Descriptor& file, std::uint64_t size, SetupReport& report) noexcept {
     struct statvfs folder {};
-    (void)::ftruncate(file.number(), 0);  // what was allocated so far counts as free again
     if (::fstatvfs(file.number(), &folder) != 0) folder = {};
-    return report.refuse_errno(ENOSPC,
-                               "%" PRIu64 " bytes of %s are needed and %" PRIu64
-                               " are free; remove something there, make it larger (mount -o remount,size=..., or "
-                               "docker run --shm-size=...), or ask for less",
-                               size, kFolder, std::uint64_t{folder.f_bavail} * folder.f_frsize);
+    return report.refuse_errno(
+        ENOSPC,
+        "%" PRIu64 " bytes of %s are needed and %" PRIu64
+        " are free; remove something there, make it larger (mount -o remount,size=..., or "
+        "docker run --shm-size=...), or ask for less",
+        size, kFolder, std::uint64_t{folder.f_bavail} * folder.f_frsize);
 }
 
 /// Writes the mark through the file, so that a file that shrinks under us cannot hurt. One byte decides: it cannot tear.
@@ -91,7 +93,8 @@ void mark_retired(const Descriptor& file) noexcept {
     HeaderCopy copy;
     read_header(file, copy);
     const SegmentHeader& header = copy.fields();
-    if (copy.size < HeaderCopy::kSize || header.magic != kMagic || header.layout_version != kLayoutVersion) return;
+    if (copy.size < HeaderCopy::kSize || header.magic != kMagic || header.layout_version != kLayoutVersion)
+        return;
     const std::uint64_t retired = 1;
     (void)::pwrite(file.number(), &retired, sizeof retired, offsetof(SegmentHeader, retired));
 }
@@ -115,7 +118,8 @@ Descriptor make_unnamed_file(std::uint64_t size, unsigned mode, SetupReport& rep
     if (!file) {
         const int number = errno;
         if (number == EOPNOTSUPP || number == EISDIR)
-            (void)report.refuse_errno(number, "%s cannot hold a file without a name (O_TMPFILE); a tmpfs can", kFolder);
+            (void)report.refuse_errno(number, "%s cannot hold a file without a name (O_TMPFILE); a tmpfs can",
+                                      kFolder);
         else if (number == ENOSPC)
             (void)report.refuse_errno(number, "%s has no room for another file", kFolder);
         else
@@ -142,8 +146,10 @@ bool publish(const Descriptor& file, std::string_view plain, SetupReport& report
     (void)std::snprintf(link.data(), link.size(), "/proc/thread-self/fd/%d", file.number());
     if (::linkat(AT_FDCWD, link.data(), AT_FDCWD, Path{plain}.text(), AT_SYMLINK_FOLLOW) == 0) return true;
     const int number = errno;
-    if (number == EEXIST) return report.refuse_errno(number, "the name is taken; open it, or remove it first");
-    if (number == ENOENT) return report.refuse_errno(number, "cannot name the file through /proc, is that mounted?");
+    if (number == EEXIST)
+        return report.refuse_errno(number, "the name is taken; open it, or remove it first");
+    if (number == ENOENT)
+        return report.refuse_errno(number, "cannot name the file through /proc, is that mounted?");
     return report.refuse_errno(number, "cannot name the file");
 }
 
@@ -169,7 +175,8 @@ Descriptor open_named_file(std::string_view plain, const SegmentOptions& options
 bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept {
     struct stat status {};
     if (::fstat(file.number(), &status) == 0 && status.st_nlink == 0) return refuse_missing(report);
-    return report.refuse(errc::retired, "it is marked as removed and has its name nevertheless; remove it once more");
+    return report.refuse(errc::retired,
+                         "it is marked as removed and has its name nevertheless; remove it once more");
 }
 
 std::error_code remove_named_file(std::string_view plain) noexcept {

@@ -19,37 +19,44 @@ using Record = ParticipantRecord<ShippedEnv>;
 
 /// FNV-1a, 64 bits: finds accidents, not attackers; who can write the header can write its checksum.
 class Fnv1a {
-  public:
+ public:
     void add(const void* data, std::size_t size) noexcept {
         const auto* bytes = static_cast<const unsigned char*>(data);
         for (std::size_t i = 0; i != size; ++i) value_ = (value_ ^ bytes[i]) * 0x100'0000'01b3;
     }
     [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
 
-  private:
+ private:
     std::uint64_t value_ = 0xcbf2'9ce4'8422'2325;
 };
 
 [[nodiscard]] bool check_ranges(const SegmentSpec& spec, SetupReport& report) noexcept {
     if (spec.kind == RingKind::none) return report.refuse(errc::bad_option, "no kind of ring was named");
     if (spec.capacity == 0 || spec.capacity > kMaxCapacity)
-        return report.refuse(errc::bad_option, "capacity is %" PRIu64 ", it must be 1 to %" PRIu64, spec.capacity,
-                             kMaxCapacity);
+        return report.refuse(errc::bad_option, "capacity is %" PRIu64 ", it must be 1 to %" PRIu64,
+                             spec.capacity, kMaxCapacity);
+    if (spec.kind == RingKind::spsc_bytes && !is_record_alignment(spec.element_alignment))
+        return report.refuse(errc::bad_option, "alignment is %u, it must be 8 or 64", spec.element_alignment);
+    if (spec.kind == RingKind::spsc_bytes && spec.capacity < 2 * std::uint64_t{spec.element_alignment})
+        return report.refuse(errc::bad_option, "capacity is %" PRIu64 " bytes, an empty message needs %u",
+                             spec.capacity, 2 * spec.element_alignment);
     if (spec.participants == 0 || spec.participants > kMaxParticipants)
         return report.refuse(errc::bad_option, "participants is %u, it must be 1 to %u", spec.participants,
                              kMaxParticipants);
     if (spec.liveness_period_ns < kMinLivenessPeriodNs || spec.liveness_period_ns > kMaxLivenessPeriodNs)
-        return report.refuse(errc::bad_option, "the liveness period is %" PRIu64 " ns, it must be %" PRIu64 " to %" PRIu64,
-                             spec.liveness_period_ns, kMinLivenessPeriodNs,
-                             kMaxLivenessPeriodNs);
+        return report.refuse(errc::bad_option,
+                             "the liveness period is %" PRIu64 " ns, it must be %" PRIu64 " to %" PRIu64,
+                             spec.liveness_period_ns, kMinLivenessPeriodNs, kMaxLivenessPeriodNs);
     if (spec.control_size == 0 || spec.control_size > kMaxSegmentSize || spec.data_size_for == nullptr)
         return report.refuse(errc::bad_option, "the ring does not say how large its sections are");
     return true;
 }
 
-[[nodiscard]] CreatorIdentity creator_identity(const platform::ProcessIdentity& process, std::uint32_t user_id) noexcept {
+[[nodiscard]] CreatorIdentity creator_identity(const platform::ProcessIdentity& process,
+                                               std::uint32_t user_id) noexcept {
     using std::chrono::nanoseconds;
-    const auto now = std::chrono::duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
+    const auto now =
+        std::chrono::duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
     return {.process_id = process.process_id,
             .user_id = user_id,
             .pid_namespace = process.pid_namespace,
@@ -66,7 +73,8 @@ std::uint64_t header_checksum(const std::byte* header) noexcept {
     return sum.value();
 }
 
-std::uint64_t type_fingerprint(std::uint32_t size, std::uint32_t alignment, std::string_view schema) noexcept {
+std::uint64_t type_fingerprint(std::uint32_t size, std::uint32_t alignment,
+                               std::string_view schema) noexcept {
     Fnv1a sum;
     sum.add(&size, sizeof size);
     sum.add(&alignment, sizeof alignment);
@@ -86,7 +94,9 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     if (!check_ranges(spec, report)) return false;
     const std::uint64_t data_size = data_size_of(spec, spec.capacity);
     if (data_size == 0)
-        return report.refuse(errc::bad_option, "capacity is %" PRIu64 ": with blocks of %u bytes that is more than %" PRIu64 " bytes",
+        return report.refuse(errc::bad_option,
+                             "capacity is %" PRIu64 ": with blocks of %u bytes that is more than %" PRIu64
+                             " bytes",
                              spec.capacity, spec.block[1], kMaxSegmentSize);
 
     geometry.kind = spec.kind;
@@ -123,14 +133,16 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
     header.capacity = geometry.capacity;
     header.element_size = geometry.element_size;
     header.element_alignment = geometry.element_alignment;
-    header.type_fingerprint = type_fingerprint(geometry.element_size, geometry.element_alignment, spec.schema);
+    header.type_fingerprint =
+        type_fingerprint(geometry.element_size, geometry.element_alignment, spec.schema);
     header.generation = geometry.generation;
     header.liveness_period_ns = geometry.liveness_period_ns;
     header.liveness_base = geometry.liveness_base;
     header.constants = {kLineSize, kLineGap, spec.block[0], spec.block[1], spec.block[2], 0, 0, 0};
     header.boot_id = process.boot_id;
     header.creator = creator_identity(process, origin.user_id);
-    std::copy_n(spec.schema.begin(), std::min(spec.schema.size(), header.schema.size() - 1), header.schema.begin());
+    std::copy_n(spec.schema.begin(), std::min(spec.schema.size(), header.schema.size() - 1),
+                header.schema.begin());
     header.sections[0] = {SectionKind::participants, 0, geometry.participants_offset,
                           geometry.participant_count * sizeof(Record)};
     header.sections[1] = {SectionKind::control, 0, geometry.control_offset, geometry.control_size};

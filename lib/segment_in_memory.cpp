@@ -25,27 +25,31 @@ namespace {
                              recorded ? "with" : "without", recorded ? "without" : "with");
     const platform::FileIdentity expected{header.liveness_file[0], header.liveness_file[1]};
     if (recorded && expected != file)
-        return report.refuse(errc::bad_option, "the liveness descriptor is another file than the one it was made with");
+        return report.refuse(errc::bad_option,
+                             "the liveness descriptor is another file than the one it was made with");
     return true;
 }
 
-[[nodiscard]] bool check_memory(std::span<std::byte> memory, std::uint64_t needed, SetupReport& report) noexcept {
+[[nodiscard]] bool check_memory(std::span<std::byte> memory, std::uint64_t needed,
+                                SetupReport& report) noexcept {
     if (reinterpret_cast<std::uintptr_t>(memory.data()) % kPageSize != 0)
-        return report.refuse(errc::memory_misaligned, "the memory starts %zu bytes behind a page boundary",
-                             static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(memory.data()) % kPageSize));
+        return report.refuse(
+            errc::memory_misaligned, "the memory starts %zu bytes behind a page boundary",
+            static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(memory.data()) % kPageSize));
     if (memory.data() == nullptr || memory.size() < needed)
-        return report.refuse(errc::memory_too_small, "the memory is %zu bytes long, needed are %zu", memory.size(),
-                             static_cast<std::size_t>(needed));
+        return report.refuse(errc::memory_too_small, "the memory is %zu bytes long, needed are %zu",
+                             memory.size(), static_cast<std::size_t>(needed));
     return true;
 }
 
 }  // namespace
 
-Segment Segment::create_in(std::span<std::byte> memory, const SegmentSpec& spec, const SegmentOptions& options,
-                           SetupError& error) noexcept {
+Segment Segment::create_in(std::span<std::byte> memory, const SegmentSpec& spec,
+                           const SegmentOptions& options, SetupError& error) noexcept {
     SetupReport report(error, "create in provided memory");
     SegmentGeometry geometry;
-    if (!plan_segment(spec, report, geometry) || !check_memory(memory, geometry.segment_size, report)) return {};
+    if (!plan_segment(spec, report, geometry) || !check_memory(memory, geometry.segment_size, report))
+        return {};
     if (options.liveness_offset > kMaxLivenessBase) {
         (void)report.refuse(errc::bad_option, "the liveness offset is beyond what a lock can name");
         return {};
@@ -59,7 +63,8 @@ Segment Segment::create_in(std::span<std::byte> memory, const SegmentSpec& spec,
     }
     // There is no name to hide behind: while the magic number is missing, open_in() refuses, also over an older ring.
     auto& magic = *reinterpret_cast<std::uint64_t*>(memory.data());
-    std::atomic_ref(magic).store(0, relaxed);  // unordered: who reads half of an older header finds its checksum wrong
+    std::atomic_ref(magic).store(
+        0, relaxed);  // unordered: who reads half of an older header finds its checksum wrong
     memory = memory.first(static_cast<std::size_t>(geometry.segment_size));
     std::memset(memory.data() + sizeof magic, 0, memory.size() - sizeof magic);
     write_header(memory.data(), spec, geometry, origin);

@@ -92,7 +92,8 @@ SegmentGrants ask_kernel_for(std::span<std::byte> memory, const SegmentOptions& 
 void touch_pages(std::span<std::byte> memory) noexcept {
     for (std::size_t offset = 0; offset < memory.size(); offset += kPageSize) {
         auto& word = *reinterpret_cast<std::uint64_t*>(memory.data() + offset);
-        std::atomic_ref(word).fetch_or(0, relaxed);  // carries nothing: others may be using the page right now
+        std::atomic_ref(word).fetch_or(0,
+                                       relaxed);  // carries nothing: others may be using the page right now
     }
 }
 

@@ -45,14 +45,15 @@ constexpr unsigned kMfdNoexecSeal = 8;
 
 /// A file that anybody could truncate under us is no place for a ring: either that is sealed, or the file is as trustworthy as
 /// one that open() would take.
-[[nodiscard]] bool is_safe_to_map(const Descriptor& file, const struct stat& status, const SegmentOptions& options,
-                                  SetupReport& report) noexcept {
+[[nodiscard]] bool is_safe_to_map(const Descriptor& file, const struct stat& status,
+                                  const SegmentOptions& options, SetupReport& report) noexcept {
     if (is_sealed(file)) return true;
     if (status.st_nlink == 0)
-        return report.refuse(errc::unsealed,
-                             "it has no name and is not sealed against shrinking and growing (seals %#x, needed %#x)",
-                             static_cast<unsigned>(std::max(::fcntl(file.number(), F_GET_SEALS), 0)),
-                             static_cast<unsigned>(kWhatMustBeSealed));
+        return report.refuse(
+            errc::unsealed,
+            "it has no name and is not sealed against shrinking and growing (seals %#x, needed %#x)",
+            static_cast<unsigned>(std::max(::fcntl(file.number(), F_GET_SEALS), 0)),
+            static_cast<unsigned>(kWhatMustBeSealed));
     if (!check_owner_and_mode(status, options, report)) return false;
     if (status.st_nlink > 1)
         return report.refuse(errc::not_a_regular_file, "the file has %ju names (hard links), a segment has 1",
@@ -107,7 +108,8 @@ std::uint64_t available_memory() noexcept {
 
 int allocate(const Descriptor& file, std::uint64_t size) noexcept {
     struct rlimit limit {};
-    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size) return EFBIG;
+    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
+        return EFBIG;
     // What cannot succeed must not be tried: it would take all memory first, and the kernel kills processes to get it back.
     struct statvfs folder {};
     if (::fstatvfs(file.number(), &folder) == 0 && folder.f_blocks != 0 &&
@@ -122,7 +124,8 @@ int allocate(const Descriptor& file, std::uint64_t size) noexcept {
     std::uint64_t piece = kLargestPiece;
     for (std::uint64_t done = 0; done < size;) {
         const std::uint64_t step = std::min(piece, size - done);
-        const int number = ::posix_fallocate(file.number(), static_cast<off_t>(done), static_cast<off_t>(step));
+        const int number =
+            ::posix_fallocate(file.number(), static_cast<off_t>(done), static_cast<off_t>(step));
         if (number == 0) {
             done += step;
         } else if (number == EINTR) {
@@ -136,30 +139,35 @@ int allocate(const Descriptor& file, std::uint64_t size) noexcept {
 
 bool refuse_allocation(int number, std::uint64_t size, SetupReport& report) noexcept {
     if (number == EFBIG)
-        return report.refuse_errno(number, "%" PRIu64 " bytes are more than this process may write (ulimit -f)", size);
+        return report.refuse_errno(
+            number, "%" PRIu64 " bytes are more than this process may write (ulimit -f)", size);
     if (number == ENOMEM)
-        return report.refuse_errno(number, "%" PRIu64 " bytes are needed and %" PRIu64 " are free in memory and swap", size,
-                                   available_memory());
+        return report.refuse_errno(number,
+                                   "%" PRIu64 " bytes are needed and %" PRIu64 " are free in memory and swap",
+                                   size, available_memory());
     return report.refuse_errno(number, "cannot allocate %" PRIu64 " bytes", size);
 }
 
-bool check_owner_and_mode(const struct stat& status, const SegmentOptions& options, SetupReport& report) noexcept {
+bool check_owner_and_mode(const struct stat& status, const SegmentOptions& options,
+                          SetupReport& report) noexcept {
     const std::uint32_t ourselves = effective_user();
     const std::uint32_t other = options.trusted_owner.value_or(ourselves);
     if (status.st_uid != ourselves && status.st_uid != other)
-        return report.refuse(errc::untrusted_owner, "it belongs to user %u; we are %u and trust %u", status.st_uid,
-                             ourselves, other);
+        return report.refuse(errc::untrusted_owner, "it belongs to user %u; we are %u and trust %u",
+                             status.st_uid, ourselves, other);
     const unsigned mode = status.st_mode & kPermissions;
     const unsigned owners = S_IRWXU;
     if ((mode & ~options.mode & ~owners) != 0)
-        return report.refuse(errc::untrusted_mode, "its mode is %04o, allowed is at most %04o", mode, options.mode);
+        return report.refuse(errc::untrusted_mode, "its mode is %04o, allowed is at most %04o", mode,
+                             options.mode);
     return true;
 }
 
 Descriptor make_memfd(std::uint64_t size, SetupReport& report) noexcept {
     constexpr const char* kShownInProc = "shmring";
     Descriptor file{::memfd_create(kShownInProc, MFD_CLOEXEC | MFD_ALLOW_SEALING | kMfdNoexecSeal)};
-    if (!file && errno == EINVAL) file = Descriptor{::memfd_create(kShownInProc, MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+    if (!file && errno == EINVAL)
+        file = Descriptor{::memfd_create(kShownInProc, MFD_CLOEXEC | MFD_ALLOW_SEALING)};
     if (!file) {
         (void)report.refuse_errno(errno, "cannot make a memfd");
         return {};

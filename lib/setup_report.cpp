@@ -19,11 +19,11 @@ void print_behind(SetupError& error, const char* format, std::va_list arguments)
 
 /// std::system_error adds the category's sentence to what(); ours has said all there is to say.
 class SetupFailure : public std::system_error {
-  public:
+ public:
     explicit SetupFailure(const SetupError& error) : std::system_error(error.code), error_(error) {}
     [[nodiscard]] const char* what() const noexcept override { return error_.text; }
 
-  private:
+ private:
     SetupError error_;
 };
 
@@ -31,7 +31,8 @@ class SetupFailure : public std::system_error {
 
 Printable::Printable(std::string_view text) noexcept {
     const std::size_t room = text_.size() - 1;
-    std::transform(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(text.size(), room)), text_.begin(),
+    std::transform(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(text.size(), room)),
+                   text_.begin(),
                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c; });
 }
 
@@ -75,7 +76,8 @@ bool SetupReport::refuse_errno(int number, const char* format, ...) noexcept {
     va_start(arguments, format);
     print_behind(error_, format, arguments);
     va_end(arguments);
-    const char* description = ::strerrordesc_np(number);  // like strerror, without a buffer shared by all threads
+    const char* description =
+        ::strerrordesc_np(number);  // like strerror, without a buffer shared by all threads
     append(": %s", description != nullptr ? description : "an error the C library has no words for");
     return false;
 }

@@ -23,13 +23,14 @@ std::size_t next_turn() noexcept {
     return turn++;
 }
 
-Result<std::size_t> wait_for_any(std::span<ReadPoint> points, std::span<platform::FutexTarget> targets, std::size_t start,
-                                 std::uint64_t deadline_ns, const WaitPolicy& policy,
+Result<std::size_t> wait_for_any(std::span<ReadPoint> points, std::span<platform::FutexTarget> targets,
+                                 std::size_t start, std::uint64_t deadline_ns, const WaitPolicy& policy,
                                  const std::stop_token& stop) noexcept {
     std::size_t found = Set::find_ready(points, start);
     if (found != Set::kNone) return found;
     if (deadline_ns == 0) return Status::timed_out;
-    const std::uint64_t spin_ns = policy.spin.count() > 0 ? static_cast<std::uint64_t>(policy.spin.count()) : 0;
+    const std::uint64_t spin_ns =
+        policy.spin.count() > 0 ? static_cast<std::uint64_t>(policy.spin.count()) : 0;
     const std::uint64_t poll_end_ns = ShippedEnv::now() + spin_ns;
     found = poll(points, start, poll_end_ns < deadline_ns ? poll_end_ns : deadline_ns, stop);
     if (found != Set::kNone) return found;
@@ -44,7 +45,8 @@ Result<std::size_t> wait_for_any(std::span<ReadPoint> points, std::span<platform
         if (stop.stop_requested()) return Status::interrupted;
         if (result == SleepResult::timed_out) return Status::timed_out;
         if (policy.return_on_signal) return Status::interrupted;
-        for (ReadPoint& point : points) point.examine(point.object);  // a timer signal must not keep us from asking
+        for (ReadPoint& point : points)
+            point.examine(point.object);  // a timer signal must not keep us from asking
     }
 }
 

@@ -34,7 +34,7 @@ using Kind = Operation::Kind;
 constexpr std::uint64_t kPeriod_ns = 100'000'000;
 
 class EventCount : public ::testing::Test {
-  protected:
+ protected:
     using Events = detail::EventCount<CountingEnv>;
 
     void set_word(std::uint64_t epoch, std::uint64_t low) {
@@ -67,7 +67,7 @@ class EventCount : public ::testing::Test {
     /// The first sleep ends after 10 us as `result` says; `others` acted during it.
     template <class Others>
     void end_first_sleep(FutexResult result, Others others) {
-        world.sleep = [this, result, others, first = true](std::uint32_t, std::uint64_t deadline_ns) mutable {
+        world.sleep = [result, others, first = true](std::uint32_t, std::uint64_t deadline_ns) mutable {
             world.now_ns = first ? world.now_ns + 10'000 : deadline_ns;
             if (!first) return FutexResult::timed_out;
             first = false;
@@ -89,7 +89,8 @@ class EventCount : public ::testing::Test {
 
 TEST_F(EventCount, AskingWhetherSomebodyWaitsIsOneLoadBehindACompilerBarrier) {
     EXPECT_FALSE(Events::somebody_waits(line_));
-    EXPECT_EQ(world.operations, (Operations{{.kind = Kind::barrier}, {.kind = Kind::load, .address = &line_.word}}));
+    EXPECT_EQ(world.operations,
+              (Operations{{.kind = Kind::barrier}, {.kind = Kind::load, .address = &line_.word}}));
     set_word(5, 1);
     EXPECT_TRUE(Events::somebody_waits(line_));
     set_word(5, detail::kOneEpoch >> 16);  // armed, and nobody asleep
@@ -102,7 +103,8 @@ TEST_F(EventCount, RegisteringIsOneFullBarrierAndEveryReadinessIsFoundWithoutSle
     ready_ = true;
     EXPECT_EQ(sleep(), SleepResult::ready);
     ASSERT_FALSE(world.operations.empty());
-    const Operation registering{.kind = Kind::exchange, .address = &line_.word, .order = std::memory_order_seq_cst};
+    const Operation registering{
+        .kind = Kind::exchange, .address = &line_.word, .order = std::memory_order_seq_cst};
     EXPECT_EQ(world.operations.front(), registering);
     EXPECT_EQ(world.count(Kind::futex_wait), 0U);
     EXPECT_EQ(attempts_, 1);
@@ -124,7 +126,8 @@ TEST_F(EventCount, LooksAgainSeveralTimesBetweenRegisteringAndSleeping) {
 
 TEST_F(EventCount, ASleeperThatLeavesTakesItsRegistrationBack) {
     for (const std::uint64_t others : {0U, 3U}) {
-        for (const FutexResult result : {FutexResult::timed_out, FutexResult::interrupted, FutexResult::woken}) {
+        for (const FutexResult result :
+             {FutexResult::timed_out, FutexResult::interrupted, FutexResult::woken}) {
             set_word(9, others);
             ready_ = false;
             end_first_sleep(result, [this] {
@@ -158,7 +161,8 @@ TEST_F(EventCount, ANotifierMovesTheEpochBeforeItCallsTheKernel) {
     world.meanwhile = [this](const Operation& operation) {
         if (operation.kind != Kind::futex_wake) return;
         EXPECT_EQ(word(), 8 * kOneEpoch);
-        EXPECT_EQ(operation.address, reinterpret_cast<const std::byte*>(&line_.word) + 4) << "the epoch is the futex";
+        EXPECT_EQ(operation.address, reinterpret_cast<const std::byte*>(&line_.word) + 4)
+            << "the epoch is the futex";
     };
     Events::notify(line_, 1);
     EXPECT_EQ(world.wakes.size(), 1U);
@@ -235,7 +239,8 @@ TEST_F(EventCount, ASpuriousWakeUpDoesNotRegisterTwice) {
     EXPECT_EQ(sleep(start_ns_ + 50'000'000), SleepResult::timed_out);
     EXPECT_EQ(word(), 0U);
     ASSERT_GE(world.sleep_deadlines_ns.size(), 2U);
-    EXPECT_EQ(world.sleep_deadlines_ns[1], start_ns_ + 10'000 + kFirstSleep_ns) << "still within its first stage";
+    EXPECT_EQ(world.sleep_deadlines_ns[1], start_ns_ + 10'000 + kFirstSleep_ns)
+        << "still within its first stage";
 }
 
 TEST_F(EventCount, AWakeBetweenTheLastLookAndTheSleepEndsTheSleepAtOnce) {
@@ -338,8 +343,9 @@ TEST_F(EventCount, APeriodShorterThanTheFirstSleepShortensIt) {
 }
 
 TEST_F(EventCount, SleepsExactlyToItsDeadlineAndLooksOnceMore) {
-    for (const std::uint64_t ahead_ns : {std::uint64_t{1}, std::uint64_t{999'999}, kFirstSleep_ns, kFirstSleep_ns + 1,
-                                         std::uint64_t{5'000'000}, kFirstSleep_ns + kPeriod_ns}) {
+    for (const std::uint64_t ahead_ns :
+         {std::uint64_t{1}, std::uint64_t{999'999}, kFirstSleep_ns, kFirstSleep_ns + 1,
+          std::uint64_t{5'000'000}, kFirstSleep_ns + kPeriod_ns}) {
         world.sleep_deadlines_ns.clear();
         const std::uint64_t deadline_ns = world.now_ns + ahead_ns;
         int attempts_at_deadline = 0;
@@ -347,7 +353,8 @@ TEST_F(EventCount, SleepsExactlyToItsDeadlineAndLooksOnceMore) {
             if (world.now_ns >= deadline_ns) ++attempts_at_deadline;
             return false;
         };
-        EXPECT_EQ(Events::sleep(line_, deadline_ns, kPeriod_ns, attempt, [] {}), SleepResult::timed_out) << ahead_ns;
+        EXPECT_EQ(Events::sleep(line_, deadline_ns, kPeriod_ns, attempt, [] {}), SleepResult::timed_out)
+            << ahead_ns;
         EXPECT_EQ(world.sleep_deadlines_ns.back(), deadline_ns);
         EXPECT_EQ(world.now_ns, deadline_ns);
         EXPECT_GE(attempts_at_deadline, 1);
@@ -383,7 +390,8 @@ TEST_F(EventCount, WorkFoundInAnotherWayIsNoMissedWake) {
     EXPECT_EQ(sleep(), SleepResult::ready);
     EXPECT_EQ(missed(), 0U);
 
-    for (const FutexResult result : {FutexResult::woken, FutexResult::value_changed, FutexResult::interrupted}) {
+    for (const FutexResult result :
+         {FutexResult::woken, FutexResult::value_changed, FutexResult::interrupted}) {
         ready_ = false;
         end_first_sleep(result, [this] { ready_ = true; });
         EXPECT_EQ(sleep(), SleepResult::ready);
@@ -408,7 +416,8 @@ struct Turns {
         }
     }
     [[nodiscard]] std::uint64_t waiters() const {
-        return (lines[0].word.load(std::memory_order_relaxed) | lines[1].word.load(std::memory_order_relaxed)) &
+        return (lines[0].word.load(std::memory_order_relaxed) |
+                lines[1].word.load(std::memory_order_relaxed)) &
                kWaitersMask;
     }
 

@@ -43,21 +43,25 @@ struct alignas(4096) Page {};
 struct alignas(8192) TwoPages {};
 enum class Colour : std::uint8_t { red };
 
-static_assert(Message<Tick> && Message<int> && Message<char> && Message<bool> && Message<double> && Message<Colour>);
+static_assert(Message<Tick> && Message<int> && Message<char> && Message<bool> && Message<double> &&
+              Message<Colour>);
 static_assert(Message<std::array<std::uint32_t, 1000>> && Message<Empty> && Message<Page>);
 static_assert(Message<std::optional<int>> && Message<WithConstants> && Message<MoveOnlyBytes>);
 
 static_assert(!Message<std::string> && !Message<std::vector<int>> && !Message<std::unique_ptr<int>>);
 static_assert(!Message<int*> && !Message<const char*> && !Message<void (*)()> && !Message<int Tick::*>);
-static_assert(!Message<int&> && !Message<int&&> && !Message<const int> && !Message<volatile int> && !Message<int[4]>);
+static_assert(!Message<int&> && !Message<int&&> && !Message<const int> && !Message<volatile int> &&
+              !Message<int[4]>);
 static_assert(!Message<Virtual> && !Message<Cleaner> && !Message<TwoPages> && !Message<void()>);
 
 static_assert(detail::explain_message<Tick>() && detail::explain_message<Page>());
 
 TEST(MessageDiagnostics, EachMistakeIsExplainedInOneSentence) {
-    if (std::system("command -v c++ >/dev/null 2>&1") != 0) GTEST_SKIP() << "needs a compiler named c++";  // NOLINT
-    const std::string command =
-        "c++ -std=c++20 -fsyntax-only -fmax-errors=0 -I'" SHMRING_SOURCE_DIR "/include' -x c++ - 2>&1 <<'END'\n" R"(
+    if (std::system("command -v c++ >/dev/null 2>&1") != 0)
+        GTEST_SKIP() << "needs a compiler named c++";  // NOLINT
+    const std::string command = "c++ -std=c++20 -fsyntax-only -fmax-errors=0 -I'" SHMRING_SOURCE_DIR
+                                "/include' -x c++ - 2>&1 <<'END'\n"
+                                R"(
         #include <string>
         #include "shmring/spsc_ring.hpp"
         struct alignas(8192) TwoPages {};
@@ -66,7 +70,8 @@ TEST(MessageDiagnostics, EachMistakeIsExplainedInOneSentence) {
         template class shmring::SpscRing<int[4]>;
         template class shmring::SpscRing<const int>;
         template class shmring::SpscRing<TwoPages>;
-)" "END\n";
+)"
+                                "END\n";
     FILE* compiler = ::popen(command.c_str(), "r");  // NOLINT(cert-env33-c): a command of our own
     ASSERT_NE(compiler, nullptr);
     std::string said;
@@ -84,9 +89,19 @@ TEST(MessageDiagnostics, EachMistakeIsExplainedInOneSentence) {
 TEST(TypeFingerprint, TellsSizeAlignmentAndSchemaApart) {
     using Type = std::tuple<std::uint32_t, std::uint32_t, std::string_view>;
     const std::vector<Type> types = {
-        {8, 8, ""},       {16, 8, ""},      {8, 4, ""},       {4, 8, ""},       {8, 8, "Tick/1"},
-        {8, 8, "Tick/2"}, {8, 8, "Tick/1 "}, {8, 8, "tick/1"}, {8, 8, std::string_view("\0", 1)},
-        {8, 8, std::string_view("Tick/1\0", 7)}, {264, 8, ""}, {8, 264, ""}, {0, 0, ""},
+        {8, 8, ""},
+        {16, 8, ""},
+        {8, 4, ""},
+        {4, 8, ""},
+        {8, 8, "Tick/1"},
+        {8, 8, "Tick/2"},
+        {8, 8, "Tick/1 "},
+        {8, 8, "tick/1"},
+        {8, 8, std::string_view("\0", 1)},
+        {8, 8, std::string_view("Tick/1\0", 7)},
+        {264, 8, ""},
+        {8, 264, ""},
+        {0, 0, ""},
     };
     for (std::size_t one = 0; one != types.size(); ++one)
         for (std::size_t other = 0; other != types.size(); ++other) {

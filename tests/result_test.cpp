@@ -122,7 +122,8 @@ TEST(ResultOfAValue, IsCopiedAsBytesWhereItsValueIs) {
     static_assert(std::is_trivially_destructible_v<Result<Point>>);
     static_assert(!std::is_convertible_v<Result<Point>, bool>, "only where a condition stands");
     const Result<Point> first = Point(5, 6);
-    const Result<Point> second = first;  // NOLINT(performance-unnecessary-copy-initialization): the copy is the test
+    const Result<Point> second =
+        first;  // NOLINT(performance-unnecessary-copy-initialization): the copy is the test
     EXPECT_EQ(second->y, 6);
 }
 

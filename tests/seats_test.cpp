@@ -119,7 +119,8 @@ TEST(TakeSeat, OneOfManyTakesOver) {
         for (std::uint64_t round = 1; round <= kRounds; ++round) {
             line.arrive_and_wait();
             const auto life_of = [&](ParticipantId id) {
-                return id.incarnation() < round ? Life::dead : Life::alive;  // everybody of earlier rounds is dead
+                return id.incarnation() < round ? Life::dead
+                                                : Life::alive;  // everybody of earlier rounds is dead
             };
             if (detail::take_seat(seat, ParticipantId::of(index, round), life_of))
                 taken.fetch_add(1, std::memory_order_relaxed);
@@ -183,8 +184,8 @@ TEST(ExamineSeat, DoesNotDeclareASuccessorLost) {
     };
     for (const auto& [successor, state] : successors) {
         Word seat{kBob.value};
-        const auto life_of = [&](ParticipantId) {
-            seat.store(successor, std::memory_order_relaxed);
+        const auto life_of = [&seat, word = successor](ParticipantId) {
+            seat.store(word, std::memory_order_relaxed);
             return Life::dead;
         };
         EXPECT_EQ(detail::examine_seat(seat, life_of), state);

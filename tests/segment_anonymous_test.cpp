@@ -174,7 +174,8 @@ TEST(SegmentAnonymous, ASealedMemfdIsCheckedLikeAnyOther) {
 
 TEST(SegmentAnonymous, AMemfdThatMayNotBeWrittenIsAnError) {
     const int file = memfd_with(good_bytes(), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-    expect_refusal(from_descriptor(file), std::make_error_code(std::errc::operation_not_permitted), "cannot map");
+    expect_refusal(from_descriptor(file), std::make_error_code(std::errc::operation_not_permitted),
+                   "cannot map");
     ::close(file);
 }
 
@@ -189,8 +190,10 @@ TEST(SegmentAnonymous, ADescriptorForReadingOnlyIsAnError) {
 }
 
 TEST(SegmentAnonymous, ADescriptorOfSomethingElseIsAnError) {
-    expect_refusal(from_descriptor(-1), std::make_error_code(std::errc::bad_file_descriptor), "descriptor -1");
-    expect_refusal(from_descriptor(1'000'000), std::make_error_code(std::errc::bad_file_descriptor), "descriptor 1000000");
+    expect_refusal(from_descriptor(-1), std::make_error_code(std::errc::bad_file_descriptor),
+                   "descriptor -1");
+    expect_refusal(from_descriptor(1'000'000), std::make_error_code(std::errc::bad_file_descriptor),
+                   "descriptor 1000000");
     for (const char* path : {"/dev/null", "/dev/shm"}) {
         const int other = ::open(path, O_RDONLY | O_CLOEXEC);
         expect_refusal(from_descriptor(other), errc::not_a_regular_file, "no regular file or memfd");
@@ -216,6 +219,14 @@ TEST(SegmentAnonymous, ADescriptorOfANamedSegmentIsCheckedAsItsNameIs) {
     ASSERT_EQ(::unlink(second.path().c_str()), 0);
     ASSERT_FALSE(Segment::remove(name));
     expect_refusal(from_descriptor(file), errc::unsealed, "no name and is not sealed");
+}
+
+TEST(SegmentAnonymous, ARetiredSegmentCanStillBeHandedOn) {
+    const Outcome made = anonymous();
+    made.segment.header().retired.store(1, std::memory_order_relaxed);
+    const Outcome joined = from_descriptor(made.segment.descriptor());
+    ASSERT_TRUE(joined.segment) << joined;
+    EXPECT_TRUE(joined.segment.retired());
 }
 
 TEST(SegmentAnonymous, EachMakerGetsMemoryOfItsOwn) {

@@ -49,8 +49,10 @@ TEST(SegmentError, EachStatusHasItsName) {
 TEST(SegmentError, TheTextNamesActionNameAndFacts) {
     SetupError error;
     SetupReport report(error, "open", "ticks");
-    EXPECT_FALSE(report.refuse(errc::wrong_type, "message is %u bytes in the segment, %u in this program", 24U, 16U));
-    EXPECT_STREQ(error.text, "shmring: open \"ticks\": message is 24 bytes in the segment, 16 in this program");
+    EXPECT_FALSE(
+        report.refuse(errc::wrong_type, "message is %u bytes in the segment, %u in this program", 24U, 16U));
+    EXPECT_STREQ(error.text,
+                 "shmring: open \"ticks\": message is 24 bytes in the segment, 16 in this program");
     EXPECT_EQ(error.code, errc::wrong_type);
 
     EXPECT_FALSE(report.refuse_errno(EACCES, "cannot open it"));

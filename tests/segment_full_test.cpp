@@ -36,7 +36,8 @@ void with_private_mounts(Body body) {
         }
     });
     const Ended ended = child.join();
-    if (ended.exited_with(kCannotBeTriedHere)) GTEST_SKIP() << "needs user and mount namespaces, which are refused here";
+    if (ended.exited_with(kCannotBeTriedHere))
+        GTEST_SKIP() << "needs user and mount namespaces, which are refused here";
     EXPECT_TRUE(ended.exited_with(0)) << ended;
 }
 
@@ -46,11 +47,14 @@ void with_private_mounts(Body body) {
     return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
-[[nodiscard]] std::string pages(std::uint64_t count) { return "mode=1777,size=" + std::to_string(count * kPage); }
+[[nodiscard]] std::string pages(std::uint64_t count) {
+    return "mode=1777,size=" + std::to_string(count * kPage);
+}
 
 /// Where pages were missing, this would raise SIGBUS.
 void write_everywhere(const Segment& segment) {
-    for (std::byte& byte : segment.bytes().subspan(segment.geometry().participants_offset)) byte = std::byte{0xff};
+    for (std::byte& byte : segment.bytes().subspan(segment.geometry().participants_offset))
+        byte = std::byte{0xff};
 }
 
 TEST(SegmentFull, EveryNumberOfPagesGivesAnErrorThatHelpsOrASegmentThatIsAllThere) {
@@ -76,7 +80,7 @@ TEST(SegmentFull, EveryNumberOfPagesGivesAnErrorThatHelpsOrASegmentThatIsAllTher
                 EXPECT_NE(made.text().find(facts), std::string::npos) << made << "\nwithout: " << facts;
                 EXPECT_NE(made.text().find("docker run --shm-size"), std::string::npos) << made;
                 EXPECT_FALSE(std::filesystem::exists("/dev/shm/full"));
-                EXPECT_EQ(free_bytes(), k * kPage) << "what was allocated is given back";
+                EXPECT_EQ(free_bytes(), k * kPage) << "nothing stays allocated";
             }
         }
     });
@@ -126,10 +130,12 @@ TEST(SegmentFull, CreatorsWhoseCopiesDoNotFitTogetherStillGetOneRing) {
 
 TEST(SegmentFull, AFolderThatCannotHoldUnnamedFiles) {
     with_private_mounts([] {
-        if (::mount("/proc/self/fdinfo", "/dev/shm", nullptr, MS_BIND, nullptr) != 0) return kCannotBeTriedHere;
+        if (::mount("/proc/self/fdinfo", "/dev/shm", nullptr, MS_BIND, nullptr) != 0)
+            return kCannotBeTriedHere;
         const Outcome made = create("full");
         EXPECT_FALSE(made.segment);
-        EXPECT_NE(made.text().find("cannot hold a file without a name (O_TMPFILE)"), std::string::npos) << made;
+        EXPECT_NE(made.text().find("cannot hold a file without a name (O_TMPFILE)"), std::string::npos)
+            << made;
         ::umount2("/dev/shm", MNT_DETACH);
         return 0;
     });
@@ -156,7 +162,8 @@ TEST(SegmentFull, AFileSizeLimitIsAnErrorAndNoSignal) {
         EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
         for (const Outcome& outcome : {create("limited"), anonymous()}) {
             EXPECT_EQ(outcome.error.code, std::errc::file_too_large) << outcome;
-            EXPECT_NE(outcome.text().find("16384 bytes are more than this process may write (ulimit -f)"), std::string::npos)
+            EXPECT_NE(outcome.text().find("16384 bytes are more than this process may write (ulimit -f)"),
+                      std::string::npos)
                 << outcome;
         }
     });
@@ -176,7 +183,8 @@ TEST(SegmentFull, AStormOfSignalsDoesNotKeepCreationFromEnding) {
         EXPECT_TRUE(made.segment) << made;
         const itimerval never{};
         EXPECT_EQ(::setitimer(ITIMER_REAL, &never, nullptr), 0);
-        EXPECT_GT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(4)) << "or nothing was interrupted";
+        EXPECT_GT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(4))
+            << "or nothing was interrupted";
     });
     EXPECT_TRUE(child.join().exited_with(0));
 }

@@ -52,7 +52,7 @@ constexpr std::array kFree = {
 }
 
 class SegmentHeaderAsInput : public testing::Test {
-  protected:
+ protected:
     void SetUp() override {
         const Outcome made = create(name);
         ASSERT_TRUE(made.segment) << made;
@@ -68,7 +68,8 @@ class SegmentHeaderAsInput : public testing::Test {
         Outcome outcome;
         SetupReport report(outcome.error, "open", "bytes");
         found = {};
-        const bool passed = check_header(copy, {good.size(), Room::Rule::exactly}, opening_spec(), report, found);
+        const bool passed =
+            check_header(copy, {good.size(), Room::Rule::exactly}, opening_spec(), report, found);
         EXPECT_EQ(passed, !outcome.error.code);
         EXPECT_EQ(passed, outcome.text().empty());
         return outcome;
@@ -104,13 +105,15 @@ TEST_F(SegmentHeaderAsInput, EachByteChangedInTheFileIsAnError) {
             write_bytes(name.path(), bytes);
             const Outcome outcome = open(name);
             EXPECT_FALSE(outcome.segment) << "byte " << offset;
-            EXPECT_EQ(&outcome.error.code.category(), &error_category()) << "byte " << offset << ": " << outcome;
+            EXPECT_EQ(&outcome.error.code.category(), &error_category())
+                << "byte " << offset << ": " << outcome;
         }
     }
 }
 
 TEST_F(SegmentHeaderAsInput, LiveBytesChangeNothing) {
-    for (std::size_t offset = offsetof(SegmentHeader, user_metadata); offset != sizeof(SegmentHeader); ++offset) {
+    for (std::size_t offset = offsetof(SegmentHeader, user_metadata); offset != sizeof(SegmentHeader);
+         ++offset) {
         for (const std::byte bits : {std::byte{0x01}, std::byte{0xff}}) {
             Bytes bytes = good;
             bytes[offset] ^= bits;
@@ -144,7 +147,8 @@ TEST_F(SegmentHeaderAsInput, EachByteChangedAndSummedAgainIsAnErrorUnlessItIsThe
             const bool any_value_in_range = (offset >= offsetof(SegmentHeader, liveness_period_ns) &&
                                              offset < offsetof(SegmentHeader, constants)) ||
                                             offset == offsetof(SegmentHeader, capacity);
-            EXPECT_TRUE(any_value_in_range || !outcome.error.code == is_free(offset)) << "byte " << offset << ": " << outcome;
+            EXPECT_TRUE(any_value_in_range || !outcome.error.code == is_free(offset))
+                << "byte " << offset << ": " << outcome;
             said.insert(outcome.text());
         }
     }
@@ -153,19 +157,26 @@ TEST_F(SegmentHeaderAsInput, EachByteChangedAndSummedAgainIsAnErrorUnlessItIsThe
 
 TEST_F(SegmentHeaderAsInput, FieldsOutOfRange) {
     for (const std::uint64_t capacity : {std::uint64_t{0}, detail::kMaxCapacity + 1, ~std::uint64_t{0}})
-        expect_corrupt(check_with(offsetof(SegmentHeader, capacity), capacity), "capacity is " + std::to_string(capacity));
+        expect_corrupt(check_with(offsetof(SegmentHeader, capacity), capacity),
+                       "capacity is " + std::to_string(capacity));
     for (const std::uint32_t count : {0U, 4096U, ~0U})
         expect_corrupt(check_with(offsetof(SegmentHeader, participant_count), count),
                        "participant count is " + std::to_string(count));
-    for (const std::uint64_t period : {std::uint64_t{0}, std::uint64_t{99'999}, std::uint64_t{3'600'000'000'001}})
-        expect_corrupt(check_with(offsetof(SegmentHeader, liveness_period_ns), period), "liveness period is ");
+    for (const std::uint64_t period :
+         {std::uint64_t{0}, std::uint64_t{99'999}, std::uint64_t{3'600'000'000'001}})
+        expect_corrupt(check_with(offsetof(SegmentHeader, liveness_period_ns), period),
+                       "liveness period is ");
     for (const std::uint64_t base : {detail::kMaxLivenessBase + 1, ~std::uint64_t{1}})
         expect_corrupt(check_with(offsetof(SegmentHeader, liveness_base), base), "liveness base is ");
     expect_corrupt(check_with(offsetof(SegmentHeader, header_size), 8192U), "header size is 8192");
-    expect_corrupt(check_with(offsetof(SegmentHeader, participant_count), 17U), "17 participants take 4352 bytes");
-    expect_corrupt(check_with(offsetof(SegmentHeader, capacity), std::uint64_t{99}), "capacity 99 takes 2176 bytes of data");
-    expect_corrupt(check_with(offsetof(SegmentHeader, capacity), detail::kMaxCapacity), "capacity 1099511627776 takes");
-    EXPECT_EQ(check_with(offsetof(SegmentHeader, segment_size), ~std::uint64_t{0}).error.code, errc::wrong_size);
+    expect_corrupt(check_with(offsetof(SegmentHeader, participant_count), 17U),
+                   "17 participants take 4352 bytes");
+    expect_corrupt(check_with(offsetof(SegmentHeader, capacity), std::uint64_t{99}),
+                   "capacity 99 takes 2176 bytes of data");
+    expect_corrupt(check_with(offsetof(SegmentHeader, capacity), detail::kMaxCapacity),
+                   "capacity 1099511627776 takes");
+    EXPECT_EQ(check_with(offsetof(SegmentHeader, segment_size), ~std::uint64_t{0}).error.code,
+              errc::wrong_size);
 }
 
 TEST_F(SegmentHeaderAsInput, CapacitiesWhoseBlocksWouldOverflowAreNotMultiplied) {
@@ -174,7 +185,8 @@ TEST_F(SegmentHeaderAsInput, CapacitiesWhoseBlocksWouldOverflowAreNotMultiplied)
     EXPECT_EQ(detail::data_size_of(spec, detail::kMaxCapacity), 0U);
     spec.block = {1, 64, 64};
     spec.data_size_for = [](std::uint64_t capacity) noexcept { return capacity * 64; };
-    EXPECT_EQ(detail::data_size_of(spec, detail::kMaxCapacity), detail::kMaxCapacity * 64) << "exactly as much as there may be";
+    EXPECT_EQ(detail::data_size_of(spec, detail::kMaxCapacity), detail::kMaxCapacity * 64)
+        << "exactly as much as there may be";
     EXPECT_EQ(detail::data_size_of(spec, detail::kMaxCapacity + 1), 0U);
 }
 
@@ -184,19 +196,23 @@ TEST_F(SegmentHeaderAsInput, SectionsThatContradictTheSegmentOrEachOther) {
     constexpr std::size_t kOffset = 8;
     constexpr std::size_t kSize = 16;
     using U64 = std::uint64_t;
-    expect_corrupt(check_with(section(0, kOffset), U64{0}), "section 0 is 4096 bytes at 0");            // over the header
-    expect_corrupt(check_with(section(0, kOffset), U64{4097}), "section 0 is 4096 bytes at 4097");      // no page
-    expect_corrupt(check_with(section(1, kOffset), U64{4096}), "section 1 is 640 bytes at 4096");       // over section 0
-    expect_corrupt(check_with(section(1, kOffset), U64{12288}), "section 2 is");                        // 2 over 1
-    expect_corrupt(check_with(section(2, kOffset), U64{16384}), "section 2 is");                        // past the end
-    expect_corrupt(check_with(section(2, kOffset), U64{1} << 40), "section 2 is");                      // far past it
-    expect_corrupt(check_with(section(2, kOffset), ~U64{4095}), "section 2 is");                        // sum overflows
-    expect_corrupt(check_with(section(2, kSize), ~U64{0}), "section 2 is 18446744073709551615 bytes");  // sum overflows
+    expect_corrupt(check_with(section(0, kOffset), U64{0}),
+                   "section 0 is 4096 bytes at 0");  // over the header
+    expect_corrupt(check_with(section(0, kOffset), U64{4097}), "section 0 is 4096 bytes at 4097");  // no page
+    expect_corrupt(check_with(section(1, kOffset), U64{4096}),
+                   "section 1 is 640 bytes at 4096");                               // over section 0
+    expect_corrupt(check_with(section(1, kOffset), U64{12288}), "section 2 is");    // 2 over 1
+    expect_corrupt(check_with(section(2, kOffset), U64{16384}), "section 2 is");    // past the end
+    expect_corrupt(check_with(section(2, kOffset), U64{1} << 40), "section 2 is");  // far past it
+    expect_corrupt(check_with(section(2, kOffset), ~U64{4095}), "section 2 is");    // sum overflows
+    expect_corrupt(check_with(section(2, kSize), ~U64{0}),
+                   "section 2 is 18446744073709551615 bytes");  // sum overflows
     expect_corrupt(check_with(section(2, kSize), U64{0}), "section 2 is 0 bytes");
     expect_corrupt(check_with(section(1, kSize), U64{0}), "section 1 is 0 bytes");
     expect_corrupt(check_with(section(1, kKind), SectionKind::data), "section 2 is there twice");
     expect_corrupt(check_with(section(1, kKind), SectionKind::none), "section 1 has a place but no kind");
-    expect_corrupt(check_with(section(1, kKind), SectionKind::user), "a section for participants, control or data is missing");
+    expect_corrupt(check_with(section(1, kKind), SectionKind::user),
+                   "a section for participants, control or data is missing");
     expect_corrupt(check_with(section(4, kKind), SectionKind::user), "section 4 comes behind the last one");
     expect_corrupt(check_with(section(4, kOffset), U64{4096}), "section 4 has a place but no kind");
 }

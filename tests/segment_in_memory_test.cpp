@@ -46,7 +46,7 @@ void expect_refusal(const Outcome& outcome, std::error_code code, const std::str
 
 /// Pages shared with children, and a file that can serve for liveness locks.
 class SegmentInMemory : public testing::Test {
-  protected:
+ protected:
     static constexpr std::size_t kSize = 64 * 1024;
 
     void SetUp() override {
@@ -104,7 +104,8 @@ TEST_F(SegmentInMemory, WhatTheMemoryHeldBeforeIsForgotten) {
     ASSERT_TRUE(made.segment) << made;
     const auto rest = made.segment.bytes().subspan(sizeof(detail::SegmentHeader));
     EXPECT_TRUE(std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; }));
-    EXPECT_TRUE(std::ranges::all_of(made.segment.user_metadata(), [](std::byte b) { return b == std::byte{0}; }));
+    EXPECT_TRUE(
+        std::ranges::all_of(made.segment.user_metadata(), [](std::byte b) { return b == std::byte{0}; }));
     EXPECT_FALSE(made.segment.retired());
 
     std::ranges::fill(rest, std::byte{7});
@@ -119,7 +120,8 @@ TEST_F(SegmentInMemory, ExactlyEnoughIsEnoughAndAByteLessIsNot) {
     const std::size_t needed = Segment::required_size(test_spec());
     EXPECT_TRUE(create_in(memory.first(needed)).segment);
     EXPECT_TRUE(open_in(memory.first(needed)).segment);
-    const std::string sizes = std::to_string(needed - 1) + " bytes long, needed are " + std::to_string(needed);
+    const std::string sizes =
+        std::to_string(needed - 1) + " bytes long, needed are " + std::to_string(needed);
     expect_refusal(create_in(memory.first(needed - 1)), errc::memory_too_small, sizes);
     expect_refusal(open_in(memory.first(needed - 1)), errc::memory_too_small,
                    std::to_string(needed - 1) + " bytes long, the segment in it " + std::to_string(needed));
@@ -177,7 +179,9 @@ TEST_F(SegmentInMemory, OthersSeeAWholeSegmentOrNoneWhileOneIsMade) {
         if (outcome.segment) {
             ASSERT_EQ(outcome.segment.geometry().capacity, 96U);
         } else {
-            ASSERT_TRUE(outcome.error.code == errc::not_a_segment || outcome.error.code == errc::corrupt_header) << outcome;
+            ASSERT_TRUE(outcome.error.code == errc::not_a_segment ||
+                        outcome.error.code == errc::corrupt_header)
+                << outcome;
         }
     }
     maker.kill(SIGKILL);
@@ -220,11 +224,13 @@ TEST_F(SegmentInMemory, MakerAndOpenersMustAgreeOnTheLivenessFile) {
 
 TEST_F(SegmentInMemory, ALivenessDescriptorThatCannotServeIsRefused) {
     const int device = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    expect_refusal(create_in(memory, {.liveness_descriptor = device}), errc::not_a_regular_file, "no regular file");
+    expect_refusal(create_in(memory, {.liveness_descriptor = device}), errc::not_a_regular_file,
+                   "no regular file");
     ::close(device);
     expect_refusal(create_in(memory, {.liveness_descriptor = 1'000'000}),
                    std::make_error_code(std::errc::bad_file_descriptor), "descriptor 1000000");
-    expect_refusal(create_in(memory, with_liveness(detail::kMaxLivenessBase + 1)), errc::bad_option, "liveness offset");
+    expect_refusal(create_in(memory, with_liveness(detail::kMaxLivenessBase + 1)), errc::bad_option,
+                   "liveness offset");
     EXPECT_TRUE(create_in(memory, with_liveness(detail::kMaxLivenessBase)).segment);
     EXPECT_TRUE(open_in(memory, with_liveness()).segment);
 }
@@ -267,7 +273,8 @@ TEST(SegmentInMemoryOf, BoostInterprocess) {
     const ipc::mapped_region region(object, ipc::read_write);
     const Memory memory{static_cast<std::byte*>(region.get_address()), region.get_size()};
     const int handle = object.get_mapping_handle().handle;
-    const Outcome made = create_in(memory, {.liveness_descriptor = handle, .liveness_offset = detail::kOwnLivenessBase});
+    const Outcome made =
+        create_in(memory, {.liveness_descriptor = handle, .liveness_offset = detail::kOwnLivenessBase});
     ASSERT_TRUE(made.segment) << made;
     EXPECT_TRUE(made.segment.crash_recovery());
     ChildProcess child([&] {
@@ -282,7 +289,9 @@ TEST(SegmentInMemoryOf, BoostInterprocess) {
     EXPECT_EQ(made.segment.user_metadata()[0], std::byte{42});
 }
 #else
-TEST(SegmentInMemoryOf, BoostInterprocess) { GTEST_SKIP() << "Boost.Interprocess was not there when this was built"; }
+TEST(SegmentInMemoryOf, BoostInterprocess) {
+    GTEST_SKIP() << "Boost.Interprocess was not there when this was built";
+}
 #endif
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,34 +25,68 @@ namespace {
 
 enum class Fate { killed, finished, untraceable };
 
+/// A child that can be stepped from system call to system call; `steppable()` before anything else.
+class Victim {
+ public:
+    template <class Body>
+    explicit Victim(Body body)
+        : child_([&] {
+              if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kCannotBeTriedHere;
+              ::raise(SIGSTOP);
+              return body();
+          }) {}
+
+    [[nodiscard]] bool steppable() {
+        return wait_for_stop() && ::ptrace(PTRACE_SETOPTIONS, child_.pid(), nullptr,
+                                           PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0;
+    }
+    /// Goes on to the next entry into a system call or return from one. False: it ended instead.
+    [[nodiscard]] bool step() {
+        EXPECT_EQ(::ptrace(PTRACE_SYSCALL, child_.pid(), nullptr, nullptr), 0);
+        return wait_for_stop();
+    }
+    /// Which system call it stands in front of; -1: it stands behind one.
+    [[nodiscard]] long entering() const {
+        __ptrace_syscall_info info{};
+        const bool known = ::ptrace(PTRACE_GET_SYSCALL_INFO, child_.pid(), sizeof info, &info) > 0;
+        return known && info.op == PTRACE_SYSCALL_INFO_ENTRY ? static_cast<long>(info.entry.nr) : -1;
+    }
+    [[nodiscard]] Ended run_on() {
+        EXPECT_EQ(::ptrace(PTRACE_DETACH, child_.pid(), nullptr, nullptr), 0);
+        return child_.join();
+    }
+    [[nodiscard]] Ended kill() {
+        child_.kill(SIGKILL);
+        return child_.join();
+    }
+    [[nodiscard]] Ended join() { return child_.join(); }
+
+ private:
+    /// Leaves an ended child unreaped, for join(). One that hangs is stopped by its own alarm clock.
+    [[nodiscard]] bool wait_for_stop() const {
+        siginfo_t news{};
+        const auto id = static_cast<id_t>(child_.pid());
+        if (::waitid(P_PID, id, &news, WEXITED | WSTOPPED | WNOWAIT) != 0) return false;
+        if (news.si_code != CLD_TRAPPED && news.si_code != CLD_STOPPED) return false;
+        return ::waitid(P_PID, id, &news, WSTOPPED) == 0;
+    }
+
+    ChildProcess child_;
+};
+
 /// Runs `body` in a child that is killed at its stop number `stop`, counted from 0; every system call has two stops.
 template <class Body>
 [[nodiscard]] Fate run_until(int stop, Body body) {
-    ChildProcess victim([&] {
-        if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kCannotBeTriedHere;
-        ::raise(SIGSTOP);
-        return body() ? 0 : 1;
-    });
-    const pid_t pid = victim.pid();
-    int status = 0;
-    // A victim that hangs is stopped by its own alarm clock, and killed for it below.
-    if (::waitpid(pid, &status, WUNTRACED) != pid) return Fate::untraceable;
-    if (WIFEXITED(status)) return Fate::untraceable;
-    if (::ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) != 0) return Fate::untraceable;
-    for (int passed = 0;; ++passed) {
-        if (::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr) != 0 || ::waitpid(pid, &status, 0) != pid) {
-            ADD_FAILURE() << "lost the victim, errno " << errno;
-            return Fate::untraceable;
-        }
-        if (WIFEXITED(status)) {
-            EXPECT_EQ(WEXITSTATUS(status), 0);
-            return Fate::finished;
-        }
-        EXPECT_TRUE(WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80)) << "status " << status;
-        if (passed == stop) break;
+    Victim victim([&] { return body() ? 0 : 1; });
+    if (!victim.steppable()) return Fate::untraceable;
+    for (int passed = 0; passed <= stop; ++passed) {
+        if (victim.step()) continue;
+        const Ended ended = victim.join();
+        EXPECT_TRUE(ended.exited_with(0)) << ended;
+        return Fate::finished;
     }
-    victim.kill(SIGKILL);
-    EXPECT_TRUE(victim.join().killed_by(SIGKILL));
+    const Ended ended = victim.kill();
+    EXPECT_TRUE(ended.killed_by(SIGKILL)) << ended;
     return Fate::killed;
 }
 
@@ -78,25 +113,26 @@ TEST(SegmentKill, ACreatorKilledAtAnySystemCallLeavesNoNameOrAWholeRing) {
     const UniqueName name;
     int absent = 0;
     int whole = 0;
-    const int stops = kill_everywhere(
-        [&] { return static_cast<bool>(create(name).segment); },
-        [&](int stop) {
-            const Outcome left = open(name);
-            if (left.segment) {
-                ++whole;
-                EXPECT_EQ(left.segment.geometry().capacity, 96U);
-                EXPECT_EQ(create(name).error.code, std::errc::file_exists);
-            } else {
-                ++absent;
-                EXPECT_EQ(left.error.code, std::errc::no_such_file_or_directory) << "stop " << stop << ": " << left;
-                EXPECT_FALSE(std::filesystem::exists(name.path())) << "stop " << stop;
-                const Outcome next = create(name);
-                EXPECT_TRUE(next.segment) << "stop " << stop << ": " << next;
-            }
-            EXPECT_TRUE(open_or_create(name).segment) << "stop " << stop;
-            EXPECT_FALSE(Segment::remove(name));
-            EXPECT_EQ(files_named_like(name.name()), 0) << "stop " << stop;
-        });
+    const int stops = kill_everywhere([&] { return static_cast<bool>(create(name).segment); },
+                                      [&](int stop) {
+                                          const Outcome left = open(name);
+                                          if (left.segment) {
+                                              ++whole;
+                                              EXPECT_EQ(left.segment.geometry().capacity, 96U);
+                                              EXPECT_EQ(create(name).error.code, std::errc::file_exists);
+                                          } else {
+                                              ++absent;
+                                              EXPECT_EQ(left.error.code, std::errc::no_such_file_or_directory)
+                                                  << "stop " << stop << ": " << left;
+                                              EXPECT_FALSE(std::filesystem::exists(name.path()))
+                                                  << "stop " << stop;
+                                              const Outcome next = create(name);
+                                              EXPECT_TRUE(next.segment) << "stop " << stop << ": " << next;
+                                          }
+                                          EXPECT_TRUE(open_or_create(name).segment) << "stop " << stop;
+                                          EXPECT_FALSE(Segment::remove(name));
+                                          EXPECT_EQ(files_named_like(name.name()), 0) << "stop " << stop;
+                                      });
     if (stops < 0) GTEST_SKIP() << "ptrace is not permitted here";
     EXPECT_GT(stops, 20) << "creation takes a dozen system calls";
     EXPECT_GT(absent, 10);
@@ -113,7 +149,9 @@ TEST(SegmentKill, ARemoverKilledAtAnySystemCallLeavesAUsableName) {
             const Outcome left = open_or_create(name);
             EXPECT_TRUE(left.segment) << "stop " << stop << ": " << left;
             EXPECT_FALSE(left.segment.retired()) << "stop " << stop;
-            (left.segment.header().creator.process_id == static_cast<std::uint32_t>(::getpid()) ? removed : still_there)++;
+            (left.segment.header().creator.process_id == static_cast<std::uint32_t>(::getpid())
+                 ? removed
+                 : still_there)++;
             EXPECT_FALSE(Segment::remove(name));
         });
     if (stops < 0) GTEST_SKIP() << "ptrace is not permitted here";
@@ -121,17 +159,39 @@ TEST(SegmentKill, ARemoverKilledAtAnySystemCallLeavesAUsableName) {
     EXPECT_GT(still_there, 5);
 }
 
+/// Between the open and the look at the file, the name goes: what was opened is a ring that newcomers will not find.
+TEST(SegmentKill, ANameThatGoesWhileItIsOpenedIsMissing) {
+    constexpr int kMissing = 9;
+    const UniqueName name;
+    const Outcome made = create(name);
+    ASSERT_TRUE(made.segment) << made;
+    Victim opener([&] {
+        const Outcome opened = open(name);
+        return opened.error.code == std::errc::no_such_file_or_directory ? kMissing : 0;
+    });
+    if (!opener.steppable()) GTEST_SKIP() << "ptrace is not permitted here";
+    for (bool opening = false;
+         !opening || opener.entering() != -1;) {  // until it stands behind its first open
+        opening = opening || opener.entering() == SYS_openat;
+        ASSERT_TRUE(opener.step());
+    }
+    ASSERT_EQ(::unlink(name.path().c_str()), 0);
+    const Ended ended = opener.run_on();
+    EXPECT_TRUE(ended.exited_with(kMissing)) << ended;
+}
+
 TEST(SegmentKill, AnOpenerKilledAtAnySystemCallLeavesTheRingAsItWas) {
     const UniqueName name;
     const Outcome made = create(name);
     ASSERT_TRUE(made.segment) << made;
     const std::string before(reinterpret_cast<const char*>(made.segment.at(0)), made.segment.bytes().size());
-    const int stops = kill_everywhere([&] { return static_cast<bool>(open(name).segment); },
-                                      [&](int stop) {
-                                          const std::string after(reinterpret_cast<const char*>(made.segment.at(0)),
-                                                                  made.segment.bytes().size());
-                                          EXPECT_EQ(before, after) << "stop " << stop;
-                                      });
+    const int stops =
+        kill_everywhere([&] { return static_cast<bool>(open(name).segment); },
+                        [&](int stop) {
+                            const std::string after(reinterpret_cast<const char*>(made.segment.at(0)),
+                                                    made.segment.bytes().size());
+                            EXPECT_EQ(before, after) << "stop " << stop;
+                        });
     if (stops < 0) GTEST_SKIP() << "ptrace is not permitted here";
     EXPECT_GT(stops, 10);
 }

@@ -72,7 +72,8 @@ TEST(SegmentNamed, ANewSegmentIsZeroBehindItsHeader) {
     ASSERT_TRUE(made.segment) << made;
     const auto rest = made.segment.bytes().subspan(sizeof(detail::SegmentHeader));
     EXPECT_TRUE(std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; }));
-    EXPECT_TRUE(std::ranges::all_of(made.segment.user_metadata(), [](std::byte b) { return b == std::byte{0}; }));
+    EXPECT_TRUE(
+        std::ranges::all_of(made.segment.user_metadata(), [](std::byte b) { return b == std::byte{0}; }));
 }
 
 TEST(SegmentNamed, TheHeaderNamesItsMakerForPeople) {
@@ -115,8 +116,9 @@ TEST(SegmentNamed, AMissingNameIsNamedSo) {
     const Outcome opened = open(name);
     EXPECT_FALSE(opened.segment);
     EXPECT_EQ(opened.error.code, std::errc::no_such_file_or_directory);
-    EXPECT_EQ(opened.text(), "shmring: open \"" + name.name() +
-                                 "\": there is no segment of this name in /dev/shm: No such file or directory");
+    EXPECT_EQ(opened.text(),
+              "shmring: open \"" + name.name() +
+                  "\": there is no segment of this name in /dev/shm: No such file or directory");
 }
 
 TEST(SegmentNamed, OpenOrCreateMakesOnceAndOpensThen) {
@@ -151,7 +153,8 @@ TEST(SegmentNamed, DescriptorsAreNotInheritedByPrograms) {
     const Outcome made = create(name);
     const Outcome opened = open(name);
     const Outcome nameless = anonymous();
-    for (const Outcome* outcome : {&made, &opened, &nameless})
+    const Outcome passed = from_descriptor(nameless.segment.descriptor());
+    for (const Outcome* outcome : {&made, &opened, &nameless, &passed})
         EXPECT_EQ(::fcntl(outcome->segment.descriptor(), F_GETFD), FD_CLOEXEC);
 }
 

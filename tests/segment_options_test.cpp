@@ -27,9 +27,11 @@
 namespace shmring::test {
 namespace {
 
-void expect_bad_option(const detail::SegmentSpec& spec, const std::string& words, const SegmentOptions& options = {}) {
+void expect_bad_option(const detail::SegmentSpec& spec, const std::string& words,
+                       const SegmentOptions& options = {}) {
     const UniqueName name;
-    for (const Outcome& outcome : {create(name, spec, options), open_or_create(name, spec, options), anonymous(spec, options)}) {
+    for (const Outcome& outcome :
+         {create(name, spec, options), open_or_create(name, spec, options), anonymous(spec, options)}) {
         EXPECT_FALSE(outcome.segment);
         EXPECT_EQ(outcome.error.code, errc::bad_option) << outcome;
         EXPECT_NE(outcome.text().find(words), std::string::npos) << outcome << "\nwithout: " << words;
@@ -42,7 +44,8 @@ void expect_bad_option(const detail::SegmentSpec& spec, const std::string& words
 TEST(SegmentOptions, ACapacityOutOfRangeIsRefused) {
     for (const std::uint64_t capacity : {std::uint64_t{0}, detail::kMaxCapacity + 1, ~std::uint64_t{0}}) {
         const detail::SegmentSpec spec = test_spec(capacity);
-        expect_bad_option(spec, "capacity is " + std::to_string(capacity) + ", it must be 1 to 1099511627776");
+        expect_bad_option(spec,
+                          "capacity is " + std::to_string(capacity) + ", it must be 1 to 1099511627776");
         EXPECT_EQ(Segment::required_size(spec), 0U);
     }
 }
@@ -63,7 +66,8 @@ TEST(SegmentOptions, OtherFieldsOutOfRangeAreRefused) {
         spec.participants = participants;
         expect_bad_option(spec, "participants is " + std::to_string(participants) + ", it must be 1 to 4095");
     }
-    for (const std::uint64_t period : {std::uint64_t{0}, std::uint64_t{99'999}, std::uint64_t{3'600'000'000'001}}) {
+    for (const std::uint64_t period :
+         {std::uint64_t{0}, std::uint64_t{99'999}, std::uint64_t{3'600'000'000'001}}) {
         detail::SegmentSpec spec = test_spec();
         spec.liveness_period_ns = period;
         expect_bad_option(spec, "liveness period is " + std::to_string(period) + " ns");
@@ -74,8 +78,15 @@ TEST(SegmentOptions, OtherFieldsOutOfRangeAreRefused) {
     spec = test_spec();
     spec.control_size = 0;
     expect_bad_option(spec, "how large its sections are");
-    for (const unsigned mode : {0U, 0400U, 0200U, 0066U, 01600U, 010600U})
-        expect_bad_option(test_spec(), "it must be 0600 to 0777", {.mode = mode & ~0200U});
+    for (const unsigned mode : {0U, 0400U, 0200U, 0066U, 0477U, 01600U, 04700U, 010600U})
+        expect_bad_option(test_spec(), "it must be 0600 to 0777", {.mode = mode});
+}
+
+TEST(SegmentOptions, ABadOptionIsRefusedAlsoWhereThereIsARingAlready) {
+    const UniqueName name;
+    ASSERT_TRUE(create(name).segment);
+    const Outcome either = open_or_create(name, test_spec(0));
+    EXPECT_EQ(either.error.code, errc::bad_option) << "or it would depend on who comes first: " << either;
 }
 
 TEST(SegmentOptions, TheEndsOfTheRangesAreIn) {
@@ -100,7 +111,8 @@ TEST(SegmentOptions, TheEndsOfTheRangesAreIn) {
     std::snprintf(start, sizeof start, "%lx-", reinterpret_cast<unsigned long>(base));
     bool ours = false;
     for (std::string line; std::getline(maps, line);) {
-        if (line.find('-') != std::string::npos && line.find(':') > line.find(' ')) ours = line.starts_with(start);
+        if (line.find('-') != std::string::npos && line.find(':') > line.find(' '))
+            ours = line.starts_with(start);
         if (ours && line.starts_with(field + ":")) return std::atol(line.c_str() + field.size() + 1);
     }
     return -1;
@@ -136,7 +148,8 @@ TEST(SegmentGrants, TouchingPagesMakesThemPresentAndChangesNothing) {
     for (int round = 0; round != 100; ++round) detail::touch_pages(made.segment.bytes());
     stop.store(true, std::memory_order_relaxed);
     other.join();
-    EXPECT_EQ(mapped_kb(made.segment.at(0), "Rss"), static_cast<long>(made.segment.geometry().segment_size / 1024));
+    EXPECT_EQ(mapped_kb(made.segment.at(0), "Rss"),
+              static_cast<long>(made.segment.geometry().segment_size / 1024));
     for (const std::byte byte : behind) ASSERT_EQ(byte, std::byte{0x5a});
 }
 
@@ -264,7 +277,8 @@ TEST(SegmentResources, WithoutAFreeDescriptorSetUpFailsCleanly) {
         const Outcome source = anonymous();
         const rlimit no_more{3, 3};
         EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &no_more), 0);
-        for (const Outcome& outcome : {create(name.name() + "2"), open(name), open_or_create(name), anonymous()}) {
+        for (const Outcome& outcome :
+             {create(name.name() + "2"), open(name), open_or_create(name), anonymous()}) {
             EXPECT_FALSE(outcome.segment);
             EXPECT_EQ(outcome.error.code, std::errc::too_many_files_open) << outcome;
         }

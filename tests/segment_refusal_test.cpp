@@ -28,11 +28,12 @@ constexpr unsigned kNobody = 65534;
 void expect_refusal(const Outcome& outcome, std::error_code code, std::initializer_list<std::string> words) {
     EXPECT_FALSE(outcome.segment);
     EXPECT_EQ(outcome.error.code, code) << outcome;
-    for (const std::string& word : words) EXPECT_NE(outcome.text().find(word), std::string::npos) << outcome << "\nwithout: " << word;
+    for (const std::string& word : words)
+        EXPECT_NE(outcome.text().find(word), std::string::npos) << outcome << "\nwithout: " << word;
 }
 
 class SegmentRefusal : public testing::Test {
-  protected:
+ protected:
     /// A good segment's bytes under the name, for a test to spoil.
     void SetUp() override { ASSERT_TRUE(create(name).segment); }
     [[nodiscard]] Bytes bytes() const { return read_bytes(name.path()); }
@@ -56,11 +57,13 @@ TEST_F(SegmentRefusal, ATruncatedFile) {
     }
     for (const std::size_t size : {4095U, 512U, 447U, 8U}) {
         replace_with({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)});
-        expect_refusal(open(name), errc::wrong_size, {"is " + std::to_string(size) + " bytes", "header alone takes 4096"});
+        expect_refusal(open(name), errc::wrong_size,
+                       {"is " + std::to_string(size) + " bytes", "header alone takes 4096"});
     }
     for (const std::size_t size : {7U, 1U, 0U}) {
         replace_with({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)});
-        expect_refusal(open(name), errc::not_a_segment, {std::to_string(size) + " bytes without the magic number"});
+        expect_refusal(open(name), errc::not_a_segment,
+                       {std::to_string(size) + " bytes without the magic number"});
     }
 }
 
@@ -70,7 +73,8 @@ TEST_F(SegmentRefusal, AGrownFile) {
         const std::size_t size = grown.size();
         grown.resize(size + more);
         replace_with(grown);
-        expect_refusal(open(name), errc::wrong_size, {std::to_string(size + more), "says " + std::to_string(size)});
+        expect_refusal(open(name), errc::wrong_size,
+                       {std::to_string(size + more), "says " + std::to_string(size)});
         grown.resize(size);
         replace_with(grown);
     }
@@ -99,7 +103,8 @@ TEST_F(SegmentRefusal, AMachineOfTheOtherByteOrder) {
 TEST_F(SegmentRefusal, AnotherLayoutVersion) {
     for (const std::uint32_t version : {0U, 2U}) {
         Bytes other = bytes();
-        set_field(other, offsetof(detail::SegmentHeader, layout_version), version);  // another version may sum otherwise
+        set_field(other, offsetof(detail::SegmentHeader, layout_version),
+                  version);  // another version may sum otherwise
         replace_with(other);
         expect_refusal(open(name), errc::wrong_layout_version,
                        {"layout " + std::to_string(version) + ", this program speaks 1"});
@@ -108,7 +113,8 @@ TEST_F(SegmentRefusal, AnotherLayoutVersion) {
 
 TEST_F(SegmentRefusal, AnUnknownRequiredFeature) {
     Bytes other = bytes();
-    set_field(other, offsetof(detail::SegmentHeader, required_features), std::uint64_t{0x8000'0000'0000'0002});
+    set_field(other, offsetof(detail::SegmentHeader, required_features),
+              std::uint64_t{0x8000'0000'0000'0002});
     fix_checksum(other);
     replace_with(other);
     expect_refusal(open(name), errc::unsupported_feature, {"0x8000000000000002"});
@@ -125,7 +131,8 @@ TEST_F(SegmentRefusal, AnUnknownOptionalFeatureIsIgnored) {
 TEST_F(SegmentRefusal, AnotherKindOfRing) {
     detail::SegmentSpec spec = opening_spec();
     spec.kind = detail::RingKind::mpmc;
-    expect_refusal(open(name, spec), errc::wrong_kind, {"holds an SPSC ring (kind 1)", "asked for an MPMC ring"});
+    expect_refusal(open(name, spec), errc::wrong_kind,
+                   {"holds an SPSC ring (kind 1)", "asked for an MPMC ring"});
     Bytes other = bytes();
     set_field(other, offsetof(detail::SegmentHeader, kind), 77U);
     fix_checksum(other);
@@ -136,7 +143,8 @@ TEST_F(SegmentRefusal, AnotherKindOfRing) {
 TEST_F(SegmentRefusal, AnotherMessageType) {
     detail::SegmentSpec spec = opening_spec();
     spec.element_size = 24;
-    expect_refusal(open(name, spec), errc::wrong_type, {"message is 16 bytes in the segment, 24 in this program"});
+    expect_refusal(open(name, spec), errc::wrong_type,
+                   {"message is 16 bytes in the segment, 24 in this program"});
     spec = opening_spec();
     spec.element_alignment = 16;
     expect_refusal(open(name, spec), errc::wrong_type, {"alignment is 8 in the segment, 16 in this program"});
@@ -164,7 +172,8 @@ TEST_F(SegmentRefusal, SchemasThatDifferBehindWhatTheSegmentKeepsForPeople) {
 }
 
 TEST_F(SegmentRefusal, AnotherCapacityThanTheOneAskedFor) {
-    expect_refusal(open_or_create(name, test_spec(97)), errc::wrong_capacity, {"capacity is 96", "asked for 97"});
+    expect_refusal(open_or_create(name, test_spec(97)), errc::wrong_capacity,
+                   {"capacity is 96", "asked for 97"});
     expect_refusal(open(name, test_spec(95)), errc::wrong_capacity, {"capacity is 96", "asked for 95"});
     EXPECT_TRUE(open_or_create(name, test_spec(96)).segment);
 }
@@ -181,7 +190,8 @@ TEST_F(SegmentRefusal, OpenOrCreateDoesNotReplaceWhatItCannotOpen) {
 TEST_F(SegmentRefusal, ABuildWithOtherConstants) {
     detail::SegmentSpec spec = opening_spec();
     spec.block[0] = 4;
-    expect_refusal(open(name, spec), errc::wrong_layout_version, {"messages per block is 3 in the segment, 4"});
+    expect_refusal(open(name, spec), errc::wrong_layout_version,
+                   {"messages per block is 3 in the segment, 4"});
     spec = opening_spec();
     spec.block[1] = 128;
     expect_refusal(open(name, spec), errc::wrong_layout_version, {"block stride is 64 in the segment, 128"});
@@ -190,7 +200,8 @@ TEST_F(SegmentRefusal, ABuildWithOtherConstants) {
     expect_refusal(open(name, spec), errc::wrong_layout_version, {"payload offset is 16 in the segment, 8"});
     spec = opening_spec();
     spec.control_size = 512;
-    expect_refusal(open(name, spec), errc::wrong_layout_version, {"control section is 640 bytes in the segment, 512"});
+    expect_refusal(open(name, spec), errc::wrong_layout_version,
+                   {"control section is 640 bytes in the segment, 512"});
     spec = opening_spec();
     spec.data_size_for = [](std::uint64_t) noexcept { return std::uint64_t{64}; };
     expect_refusal(open(name, spec), errc::corrupt_header, {"capacity 96 takes 64 bytes of data"});
@@ -224,18 +235,24 @@ TEST_F(SegmentRefusal, ModesThatLetOthersIn) {
     const struct {
         unsigned found;
         unsigned allowed;
-    } wider[] = {{0622, 0600}, {0602, 0600}, {0620, 0600}, {0660, 0600}, {0640, 0600}, {0604, 0600},  {0666, 0600},
-                 {0666, 0660}, {0662, 0660}, {0664, 0660}, {0670, 0660}, {04600, 0600}, {02600, 0600}, {01600, 0777}};
+    } wider[] = {{0622, 0600}, {0602, 0600},  {0620, 0600},  {0660, 0600}, {0640, 0600},
+                 {0604, 0600}, {0666, 0600},  {0666, 0660},  {0662, 0660}, {0664, 0660},
+                 {0670, 0660}, {04600, 0600}, {02600, 0600}, {01600, 0777}};
     for (const auto& [found, allowed] : wider) {
         ASSERT_EQ(::chmod(name.path().c_str(), found), 0);
         char words[64];
         std::snprintf(words, sizeof words, "mode is %04o, allowed is at most %04o", found, allowed);
         expect_refusal(open(name, opening_spec(), {.mode = allowed}), errc::untrusted_mode, {words});
     }
-    for (const auto& [found, allowed] : {std::pair{0600U, 0600U}, {0700U, 0600U}, {0600U, 0666U}, {0660U, 0660U},
-                                         {0640U, 0660U}, {0666U, 0666U}}) {
+    for (const auto& [found, allowed] : {std::pair{0600U, 0600U},
+                                         {0700U, 0600U},
+                                         {0600U, 0666U},
+                                         {0660U, 0660U},
+                                         {0640U, 0660U},
+                                         {0666U, 0666U}}) {
         ASSERT_EQ(::chmod(name.path().c_str(), found), 0);
-        EXPECT_TRUE(open(name, opening_spec(), {.mode = allowed}).segment) << std::oct << found << " " << allowed;
+        EXPECT_TRUE(open(name, opening_spec(), {.mode = allowed}).segment)
+            << std::oct << found << " " << allowed;
     }
 }
 
@@ -272,7 +289,8 @@ TEST_F(SegmentRefusal, AnotherOwnerWhoseFileWeMayNotOpen) {
     ASSERT_EQ(::chmod(name.path().c_str(), 0666), 0);
     ChildProcess invited([&] {
         if (!drop_root()) return 3;
-        expect_refusal(open(name, opening_spec(), {.mode = 0666}), errc::untrusted_owner, {"belongs to user 0"});
+        expect_refusal(open(name, opening_spec(), {.mode = 0666}), errc::untrusted_owner,
+                       {"belongs to user 0"});
         EXPECT_TRUE(open(name, opening_spec(), {.mode = 0666, .trusted_owner = 0}).segment);
         EXPECT_EQ(Segment::remove(name), errc::untrusted_owner);
         return 0;
@@ -323,7 +341,8 @@ TEST_F(SegmentRefusal, ADirectory) {
 TEST_F(SegmentRefusal, AFifoAndWithoutWaitingForIt) {
     remove();
     ASSERT_EQ(::mkfifo(name.path().c_str(), 0600), 0);
-    ChildProcess child([&] { expect_refusal(open(name), errc::not_a_regular_file, {"a FIFO"}); }, std::chrono::seconds(10));
+    ChildProcess child([&] { expect_refusal(open(name), errc::not_a_regular_file, {"a FIFO"}); },
+                       std::chrono::seconds(10));
     EXPECT_TRUE(child.join().exited_with(0));
     EXPECT_EQ(Segment::remove(name), errc::not_a_regular_file);
 }
@@ -379,9 +398,10 @@ TEST(SegmentName, OnlyPathComponentsAreNames) {
     const std::string too_long(251, 'n');
     const std::string far_too_long(100'000, 'n');
     const std::string with_zero("a\0b", 3);
-    for (const std::string& bad : {std::string(), std::string("/"), std::string("."), std::string(".."), std::string("/.."),
-                                   std::string("a/b"), std::string("//a"), std::string("../etc/passwd"),
-                                   std::string("a/"), with_zero, too_long, "/" + too_long, far_too_long}) {
+    for (const std::string& bad :
+         {std::string(), std::string("/"), std::string("."), std::string(".."), std::string("/.."),
+          std::string("a/b"), std::string("//a"), std::string("../etc/passwd"), std::string("a/"), with_zero,
+          too_long, "/" + too_long, far_too_long}) {
         for (const Outcome& outcome : {create(bad), open(bad), open_or_create(bad)})
             expect_refusal(outcome, errc::bad_name, {"one path component of 1 to 250 bytes"});
         EXPECT_EQ(Segment::remove(bad), errc::bad_name);

@@ -44,16 +44,18 @@ Shape shape() {
             }};
 }
 const std::vector<Shape> kShapes = {
-    shape<1, 1>(),    shape<2, 1>(),     shape<3, 1>(),    shape<8, 1>(),     shape<12, 1>(),     shape<16, 1>(),
-    shape<24, 1>(),   shape<48, 1>(),    shape<56, 1>(),   shape<57, 1>(),    shape<64, 1>(),     shape<72, 1>(),
-    shape<128, 1>(),  shape<200, 1>(),   shape<4096, 1>(), shape<8, 8>(),     shape<16, 8>(),     shape<24, 8>(),
-    shape<48, 8>(),   shape<56, 8>(),    shape<64, 8>(),   shape<72, 8>(),    shape<128, 8>(),    shape<200, 8>(),
-    shape<4096, 8>(), shape<16, 16>(),   shape<48, 16>(),  shape<64, 16>(),   shape<128, 16>(),   shape<4096, 16>(),
-    shape<32, 32>(),  shape<64, 64>(),   shape<128, 64>(), shape<4096, 64>(), shape<128, 128>(),  shape<4096, 4096>(),
+    shape<1, 1>(),       shape<2, 1>(),   shape<3, 1>(),    shape<8, 1>(),     shape<12, 1>(),
+    shape<16, 1>(),      shape<24, 1>(),  shape<48, 1>(),   shape<56, 1>(),    shape<57, 1>(),
+    shape<64, 1>(),      shape<72, 1>(),  shape<128, 1>(),  shape<200, 1>(),   shape<4096, 1>(),
+    shape<8, 8>(),       shape<16, 8>(),  shape<24, 8>(),   shape<48, 8>(),    shape<56, 8>(),
+    shape<64, 8>(),      shape<72, 8>(),  shape<128, 8>(),  shape<200, 8>(),   shape<4096, 8>(),
+    shape<16, 16>(),     shape<48, 16>(), shape<64, 16>(),  shape<128, 16>(),  shape<4096, 16>(),
+    shape<32, 32>(),     shape<64, 64>(), shape<128, 64>(), shape<4096, 64>(), shape<128, 128>(),
+    shape<4096, 4096>(),
 };
 
 class SpscAlgorithm : public ::testing::TestWithParam<Shape> {
-  protected:
+ protected:
     /// Fills and drains a ring that is empty at `start`, then sends messages one by one through more than a lap.
     static void expect_whole_life_at(AnyRing& ring, std::uint64_t start) {
         ring.arrange(start, start);
@@ -89,7 +91,8 @@ class SpscAlgorithm : public ::testing::TestWithParam<Shape> {
         std::uint64_t pushed = count;
         while (ring.push(read_pos + pushed) == Status::ok) ++pushed;
         ASSERT_EQ(pushed, ring.capacity());
-        for (std::uint64_t at = read_pos; at != read_pos + pushed; ++at) expect_taken(ring.pop(at), Status::ok);
+        for (std::uint64_t at = read_pos; at != read_pos + pushed; ++at)
+            expect_taken(ring.pop(at), Status::ok);
         expect_taken(ring.pop(0), Status::empty);
     }
     static void expect_taken(const AnyRing::Taken& taken, Status status) {
@@ -113,11 +116,13 @@ TEST_P(SpscAlgorithm, HoldsExactlyItsCapacityFromEveryStartInTwoLaps) {
 TEST_P(SpscAlgorithm, SuccessorsContinueFromEveryFillLevelAtEveryStartInTwoLaps) {
     for (const std::uint64_t capacity : kCapacities) {
         const auto ring = GetParam().make(capacity);
-        const std::uint64_t level_step = capacity > 13 ? 7 : 1;  // 64 = 1 + 9 * 7: empty and full are among them
+        const std::uint64_t level_step =
+            capacity > 13 ? 7 : 1;  // 64 = 1 + 9 * 7: empty and full are among them
         for (std::uint64_t start = 0; start <= 2 * ring->positions_per_lap(); ++start) {
             for (std::uint64_t level = 0; level <= capacity; level += level == 0 ? 1 : level_step) {
                 expect_successors_continue(*ring, start, level);
-                if (HasFatalFailure()) FAIL() << "capacity " << capacity << ", start " << start << ", level " << level;
+                if (HasFatalFailure())
+                    FAIL() << "capacity " << capacity << ", start " << start << ", level " << level;
             }
         }
     }
@@ -128,10 +133,12 @@ TEST_P(SpscAlgorithm, WorksNextToTheWrapOfEveryNarrowerNumber) {
         const auto ring = GetParam().make(capacity);
         std::vector<std::uint64_t> starts;
         const auto around = [&](std::uint64_t position) {
-            for (std::uint64_t start = position - capacity - 2; start <= position + 1; ++start) starts.push_back(start);
+            for (std::uint64_t start = position - capacity - 2; start <= position + 1; ++start)
+                starts.push_back(start);
         };
         around(std::uint64_t{1} << 32);
-        for (const int bits : {8, 16, 24, 32, 40}) around((std::uint64_t{1} << bits) * ring->positions_per_lap());
+        for (const int bits : {8, 16, 24, 32, 40})
+            around((std::uint64_t{1} << bits) * ring->positions_per_lap());
         for (std::uint64_t back = 1; back <= capacity + 2; ++back) starts.push_back(kMaxPosition - back);
         for (const std::uint64_t start : starts) {
             expect_whole_life_at(*ring, start);
@@ -145,7 +152,7 @@ TEST_P(SpscAlgorithm, WorksNextToTheWrapOfEveryNarrowerNumber) {
 
 /// A ring, and what it must hold. Each operation checks itself.
 class Modelled {
-  public:
+ public:
     Modelled(AnyRing& ring, std::uint64_t start) : ring_(ring), next_(start) {
         ring_.arrange(start, start);
         rejoin_producer();
@@ -186,7 +193,7 @@ class Modelled {
     }
     void count() { ASSERT_EQ(ring_.count_committed(), model_.size()); }
 
-  private:
+ private:
     [[nodiscard]] std::uint64_t front() const { return model_.empty() ? 0 : model_.front(); }
     void expect_taken(const AnyRing::Taken& taken, std::size_t wanted) {
         const std::size_t there = std::min(wanted, model_.size());
@@ -205,22 +212,37 @@ TEST_P(SpscAlgorithm, AgreesWithADequeUnderRandomOperations) {
     for (const std::uint64_t capacity : kCapacities) {
         const auto ring = GetParam().make(capacity);
         std::mt19937_64 random(capacity);
-        for (const std::uint64_t start : {std::uint64_t{0}, random() % 10'000, (std::uint64_t{1} << 32) - 40}) {
+        for (const std::uint64_t start :
+             {std::uint64_t{0}, random() % 10'000, (std::uint64_t{1} << 32) - 40}) {
             Modelled modelled(*ring, start);
-            std::uint64_t bias = 50;  // in percent, towards the producer: changes, so that the ring runs full and empty
+            std::uint64_t bias =
+                50;  // in percent, towards the producer: changes, so that the ring runs full and empty
             for (int step = 0; step != 3000; ++step) {
                 if (step % 100 == 0) bias = 20 + random() % 61;
                 const bool produce = random() % 100 < bias;
                 const std::size_t batch = random() % (2 * capacity + 2);
                 switch (random() % 8) {
-                    case 0: produce ? modelled.push_n(batch) : modelled.pop_n(batch); break;
-                    case 1: produce ? modelled.claim(false) : modelled.borrow(false); break;
-                    case 2: produce ? modelled.claim(true) : modelled.borrow(true); break;
-                    case 3: produce ? modelled.rejoin_producer() : modelled.rejoin_consumer(); break;
-                    case 4: modelled.count(); break;
-                    default: produce ? modelled.push() : modelled.pop(); break;
+                    case 0:
+                        produce ? modelled.push_n(batch) : modelled.pop_n(batch);
+                        break;
+                    case 1:
+                        produce ? modelled.claim(false) : modelled.borrow(false);
+                        break;
+                    case 2:
+                        produce ? modelled.claim(true) : modelled.borrow(true);
+                        break;
+                    case 3:
+                        produce ? modelled.rejoin_producer() : modelled.rejoin_consumer();
+                        break;
+                    case 4:
+                        modelled.count();
+                        break;
+                    default:
+                        produce ? modelled.push() : modelled.pop();
+                        break;
                 }
-                if (HasFatalFailure()) FAIL() << "capacity " << capacity << ", start " << start << ", step " << step;
+                if (HasFatalFailure())
+                    FAIL() << "capacity " << capacity << ", start " << start << ", step " << step;
             }
         }
     }
@@ -235,7 +257,8 @@ struct Reading {
 };
 Reading read_word(std::uint64_t word, std::uint64_t lap, std::uint64_t place, std::uint64_t per_block) {
     const std::uint64_t count = word % 256;
-    if (word / 256 == lap && count >= 1 && count >= place && count <= per_block) return {false, count - place};
+    if (word / 256 == lap && count >= 1 && count >= place && count <= per_block)
+        return {false, count - place};
     const std::uint64_t left_by_last_lap = lap == 1 ? 0 : (lap - 1) * 256 + per_block;
     if (word == left_by_last_lap && place == 0) return {false, 0};
     return {true, 0};
@@ -243,7 +266,7 @@ Reading read_word(std::uint64_t word, std::uint64_t lap, std::uint64_t place, st
 
 template <class T>
 class SpscCorruption : public ::testing::Test {
-  protected:
+ protected:
     using Ring = MemoryRing<T, CountingEnv>;
     static constexpr std::uint64_t kPerBlock = Ring::kPerBlock;
 
@@ -316,7 +339,7 @@ class SpscCorruption : public ::testing::Test {
     /// Runs `visit(ring, read_pos, level)` for rings at many places and fill levels.
     template <class Visit>
     static void for_each_state(Visit&& visit) {
-        for (const std::uint64_t capacity : {1, 2, 3, 9}) {
+        for (const std::uint64_t capacity : {1U, 2U, 3U, 9U}) {
             Ring ring(capacity);
             const std::uint64_t step = kPerBlock > 8 ? 5 : 1;  // of 56 places every fifth: all in five laps
             for (std::uint64_t start = 0; start <= 2 * ring.positions_per_lap(); start += step)
@@ -328,7 +351,7 @@ class SpscCorruption : public ::testing::Test {
         }
     }
 
-  private:
+ private:
     FreshWorld fresh_world_{};
 };
 
@@ -339,18 +362,22 @@ TYPED_TEST(SpscCorruption, AnyWordIsReadAsTheLayoutSaysOrCalledCorrupt) {
     this->for_each_state([this](auto& ring, std::uint64_t read_pos, std::uint64_t level) {
         for (std::uint64_t index = 0; index != ring.block_count(); ++index) {
             const std::uint64_t lap = ring.lap_of(read_pos / this->kPerBlock);
-            std::vector<std::uint64_t> words = {~std::uint64_t{0}, std::uint64_t{1} << 63, lap | lap << 32, 0};
-            for (std::uint64_t shifted = lap + 1; shifted <= lap + 5; ++shifted)  // three laps behind to two ahead
+            std::vector<std::uint64_t> words = {~std::uint64_t{0}, std::uint64_t{1} << 63, lap | lap << 32,
+                                                0};
+            for (std::uint64_t shifted = lap + 1; shifted <= lap + 5;
+                 ++shifted)  // three laps behind to two ahead
                 for (std::uint64_t count = 0; count != 256; ++count)
                     if (shifted >= 3) words.push_back((shifted - 3) << 8 | count);
             for (const std::uint64_t word : words) {
-                for (const auto& expect_care : {this->expect_careful_consumer, this->expect_careful_producer}) {
+                for (const auto& expect_care :
+                     {this->expect_careful_consumer, this->expect_careful_producer}) {
                     ring.arrange(read_pos, read_pos + level);
                     ring.word(index).store(word, std::memory_order_relaxed);
                     ASSERT_LE(detail::count_committed<TypeParam>(ring.memory()), ring.capacity());
                     expect_care(ring, read_pos);
                 }
-                ASSERT_FALSE(this->HasFatalFailure()) << "word " << index << " is " << word << ", lap " << lap;
+                ASSERT_FALSE(this->HasFatalFailure())
+                    << "word " << index << " is " << word << ", lap " << lap;
             }
         }
     });
@@ -392,14 +419,17 @@ TYPED_TEST(SpscCorruption, AProducerAtWorkNoticesReadPositionsThatCannotBe) {
             for (const std::uint64_t wrong :
                  {limit + 1, limit + ring.capacity(), kMaxPosition, kMaxPosition + 1, std::uint64_t{1} << 63,
                   ~std::uint64_t{0}, ~std::uint64_t{0} - ring.capacity(), read_pos - 1, read_pos / 2}) {
-                if (wrong == read_pos || (published && wrong < read_pos)) continue;  // published may lie far behind
+                if (wrong == read_pos || (published && wrong < read_pos))
+                    continue;  // published may lie far behind
                 ring.arrange(read_pos, write_pos);
                 Status status = Status::corrupt;
                 auto producer = ring.join_producer(status);
                 auto& word = published ? ring.control().read_pos_published : ring.control().read_pos;
                 word.store(wrong, std::memory_order_relaxed);
-                while (producer.position() != limit) ASSERT_EQ(producer.try_push(TypeParam::numbered(0)), Status::ok);
-                ASSERT_EQ(producer.try_push(TypeParam::numbered(0)), Status::corrupt) << wrong << " from " << read_pos;
+                while (producer.position() != limit)
+                    ASSERT_EQ(producer.try_push(TypeParam::numbered(0)), Status::ok);
+                ASSERT_EQ(producer.try_push(TypeParam::numbered(0)), Status::corrupt)
+                    << wrong << " from " << read_pos;
                 ASSERT_EQ(producer.position(), limit);
                 this->expect_copies_inside(ring);
             }
@@ -434,14 +464,15 @@ using Message = Sized<8, 8>;
 using CountedRing = MemoryRing<Message, CountingEnv>;
 
 class SpscClose : public ::testing::TestWithParam<std::uint64_t> {
-  protected:
+ protected:
     FreshWorld fresh_world_{};
     CountedRing ring_{9};
     Status status_ = Status::ok;
     CountedRing::Producer producer_ = ring_.join_producer(status_);
     CountedRing::Consumer consumer_ = ring_.join_consumer(status_);
 };
-INSTANTIATE_TEST_SUITE_P(EitherSide, SpscClose, ::testing::Values(detail::kProducerClosed, detail::kConsumerClosed));
+INSTANTIATE_TEST_SUITE_P(EitherSide, SpscClose,
+                         ::testing::Values(detail::kProducerClosed, detail::kConsumerClosed));
 
 TEST_P(SpscClose, RefusesPushesAtOnceAndPopsAfterTheLastMessage) {
     for (std::uint64_t count = 0; count != 10; ++count) {
@@ -501,7 +532,8 @@ TEST(SpscOrder, AMessageIsWholeBeforeItIsPublishedAndCopiedBeforeItsPlaceIsFree)
     // Killed before any of the operations of a push, the ring holds what it held; after the commit word, one more.
     std::uint64_t committed_during_copy = 1;
     world.meanwhile = [&](const Operation& operation) {
-        if (operation.kind == Kind::copy_in) committed_during_copy = detail::count_committed<Message>(ring.memory());
+        if (operation.kind == Kind::copy_in)
+            committed_during_copy = detail::count_committed<Message>(ring.memory());
     };
     ASSERT_EQ(producer.try_push(Message::numbered(1)), Status::ok);
     EXPECT_EQ(committed_during_copy, 0U);
@@ -551,7 +583,7 @@ TEST(SpscOrder, ASuccessorWritesOverWhatADeadProducerHadNotPublished) {
     ASSERT_EQ(second.try_push(Message::numbered(2)), Status::ok);
     auto consumer = ring.join_consumer(status);
     Message message;
-    for (const std::uint64_t number : {1, 2}) {
+    for (const std::uint64_t number : {1U, 2U}) {
         ASSERT_EQ(consumer.try_pop(&message), Status::ok);
         EXPECT_EQ(message, Message::numbered(number));
     }

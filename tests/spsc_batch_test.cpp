@@ -30,10 +30,12 @@ std::vector<T> numbered(std::uint64_t first, std::size_t count) {
     for (std::size_t at = 0; at != count; ++at) messages.push_back(T::numbered(first + at));
     return messages;
 }
-std::vector<Message> messages(std::uint64_t first, std::size_t count) { return numbered<Message>(first, count); }
+std::vector<Message> messages(std::uint64_t first, std::size_t count) {
+    return numbered<Message>(first, count);
+}
 
 class Batch : public ::testing::Test {
-  protected:
+ protected:
     /// Takes up to `most` and expects them to be the next ones; answers how many.
     std::size_t take(std::size_t most, std::uint64_t first) {
         std::vector<Message> taken(most + 1, Message::numbered(0xdead));
@@ -132,7 +134,8 @@ TEST_F(Batch, WakesTheOtherSideOnce) {
     EXPECT_EQ(*producer_.try_push_n({}), 0U);
     std::array<Message, 1> one{};
     EXPECT_EQ(consumer_.try_pop_n(one).error(), Status::empty);
-    EXPECT_EQ(readable.load(std::memory_order_relaxed), detail::kOneEpoch + 1) << "nothing sent, nobody woken";
+    EXPECT_EQ(readable.load(std::memory_order_relaxed), detail::kOneEpoch + 1)
+        << "nothing sent, nobody woken";
     EXPECT_EQ(writable.load(std::memory_order_relaxed), detail::kOneEpoch + 1);
 }
 
@@ -149,7 +152,8 @@ TEST_F(Batch, WakesASleeper) {
 
 TEST_F(Batch, FindsCorruptionOnlyWhereItIs) {
     EXPECT_EQ(*producer_.try_push_n(messages(0, 10)), 10U);
-    memory_of(ring_).blocks[detail::BlockShape::of(8, 8).block_stride + 2] = std::byte{1};  // the second block's lap
+    memory_of(ring_).blocks[detail::BlockShape::of(8, 8).block_stride + 2] =
+        std::byte{1};  // the second block's lap
     EXPECT_EQ(take(20, 0), 7U) << "what is right is delivered";
     std::array<Message, 1> one{};
     EXPECT_EQ(consumer_.try_pop_n(one).error(), Status::corrupt);
@@ -157,12 +161,12 @@ TEST_F(Batch, FindsCorruptionOnlyWhereItIs) {
 
 template <class T>
 class BatchOfSize : public ::testing::Test {};
-using Sizes = ::testing::Types<Sized<1, 1>, Sized<3, 1>, Sized<8, 8>, Sized<24, 8>, Sized<56, 8>, Sized<64, 8>,
-                               Sized<200, 8>>;
+using Sizes = ::testing::Types<Sized<1, 1>, Sized<3, 1>, Sized<8, 8>, Sized<24, 8>, Sized<56, 8>,
+                               Sized<64, 8>, Sized<200, 8>>;
 TYPED_TEST_SUITE(BatchOfSize, Sizes);
 
 TYPED_TEST(BatchOfSize, OfRandomLengthsKeepTheOrderAmongSingleMessages) {
-    for (const std::uint64_t capacity : {1, 2, 7, 8, 13, 64, 500}) {
+    for (const std::uint64_t capacity : {1U, 2U, 7U, 8U, 13U, 64U, 500U}) {
         auto ring = SpscRing<TypeParam>::anonymous({.capacity = capacity});
         auto producer = ring.producer();
         auto consumer = ring.consumer();

@@ -24,7 +24,7 @@ using Ring = SpscRing<Message>;
 Message message(std::uint64_t number) { return Message::numbered(number); }
 
 class InPlace : public ::testing::Test {
-  protected:
+ protected:
     void send(std::uint64_t number) { ASSERT_TRUE(producer_.try_push(message(number))); }
     void expect_next(std::uint64_t number) {
         const auto view = consumer_.try_next();
@@ -254,7 +254,8 @@ void expect_alignment() {
         claim->commit();
         const auto view = consumer.try_next();
         ASSERT_TRUE(view);
-        EXPECT_EQ(static_cast<const void*>(&**view), static_cast<const void*>(written)) << "the same place, not a copy";
+        EXPECT_EQ(static_cast<const void*>(&**view), static_cast<const void*>(written))
+            << "the same place, not a copy";
         EXPECT_EQ(**view, T::numbered(at));
     }
 }

@@ -24,7 +24,7 @@ using Events = detail::EventCount<CountingEnv>;
 
 template <class T>
 class SpscOperationCount : public ::testing::Test {
-  protected:
+ protected:
     static constexpr std::uint64_t kCapacity = 64;
     static constexpr std::uint64_t kPerBlock = MemoryRing<T, CountingEnv>::kPerBlock;
 
@@ -61,8 +61,8 @@ class SpscOperationCount : public ::testing::Test {
         operations.push_back(load(&line.word, std::memory_order_relaxed));
     }
     Operations push_costs(std::uint64_t position) {
-        Operations operations = {load(&control().closed, std::memory_order_relaxed), copy(Kind::copy_in, position),
-                                 store(word_of(position))};
+        Operations operations = {load(&control().closed, std::memory_order_relaxed),
+                                 copy(Kind::copy_in, position), store(word_of(position))};
         ask(operations, control().readable);
         return operations;
     }
@@ -74,7 +74,8 @@ class SpscOperationCount : public ::testing::Test {
     typename MemoryRing<T, CountingEnv>::Consumer consumer_ = ring_.join_consumer(status_);
 };
 
-using Sizes = ::testing::Types<Sized<1, 1>, Sized<8, 8>, Sized<24, 8>, Sized<48, 8>, Sized<64, 8>, Sized<256, 8>>;
+using Sizes =
+    ::testing::Types<Sized<1, 1>, Sized<8, 8>, Sized<24, 8>, Sized<48, 8>, Sized<64, 8>, Sized<256, 8>>;
 TYPED_TEST_SUITE(SpscOperationCount, Sizes);
 
 TYPED_TEST(SpscOperationCount, APushIsTwoLoadsAndOneReleaseStoreAndNoReadModifyWriteAndNoFence) {
@@ -101,10 +102,12 @@ TYPED_TEST(SpscOperationCount, APopOfASeenBlockIsOneReleaseStoreAndOneLoadAndALo
     for (std::uint64_t at = 0; at != this->kCapacity; ++at) {
         ASSERT_EQ(this->pop(), Status::ok);
         Operations expected;
-        if (at % this->kPerBlock == 0) expected.push_back(this->load(this->word_of(at), std::memory_order_acquire));
+        if (at % this->kPerBlock == 0)
+            expected.push_back(this->load(this->word_of(at), std::memory_order_acquire));
         expected.push_back(this->copy(Kind::copy_out, at));
         expected.push_back(this->store(&this->control().read_pos));
-        if ((at + 1) % (this->kCapacity / 8) == 0) expected.push_back(this->store(&this->control().read_pos_published));
+        if ((at + 1) % (this->kCapacity / 8) == 0)
+            expected.push_back(this->store(&this->control().read_pos_published));
         this->ask(expected, this->control().writable);
         ASSERT_EQ(this->taken(), expected) << at;
     }
@@ -141,7 +144,8 @@ TYPED_TEST(SpscOperationCount, FullIsAnsweredOnlyAfterTheExactReadPositionWasRea
         EXPECT_EQ(this->taken(),
                   (Operations{this->load(&control.closed, std::memory_order_relaxed),
                               this->load(&control.read_pos_published, std::memory_order_acquire),
-                              this->load(&control.read_pos, std::memory_order_acquire), {.kind = Kind::pause}}));
+                              this->load(&control.read_pos, std::memory_order_acquire),
+                              {.kind = Kind::pause}}));
     }
     // One place is free and was not published: found by the same loads.
     ASSERT_EQ(this->pop(), Status::ok);
@@ -154,14 +158,16 @@ TYPED_TEST(SpscOperationCount, EmptyIsOneLookAPauseAndAQuestionForTheEnd) {
     (void)this->taken();
     for (int again = 0; again != 3; ++again) {
         ASSERT_EQ(this->pop(), Status::empty);
-        EXPECT_EQ(this->taken(), (Operations{this->load(this->word_of(0), std::memory_order_acquire),
-                                             {.kind = Kind::pause},
-                                             this->load(&this->control().closed, std::memory_order_acquire)}));
+        EXPECT_EQ(this->taken(),
+                  (Operations{this->load(this->word_of(0), std::memory_order_acquire),
+                              {.kind = Kind::pause},
+                              this->load(&this->control().closed, std::memory_order_acquire)}));
     }
 }
 
 TYPED_TEST(SpscOperationCount, ABatchPublishesOncePerBlockAndAsksOnceForSleepers) {
-    for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{1}, this->kPerBlock, this->kPerBlock + 2}) {
+    for (const std::uint64_t first :
+         {std::uint64_t{0}, std::uint64_t{1}, this->kPerBlock, this->kPerBlock + 2}) {
         for (const std::size_t count : {1U, 2U, 7U, 8U, 33U}) {
             this->ring_.arrange(first, first);
             this->producer_ = this->ring_.join_producer(this->status_);
@@ -172,7 +178,8 @@ TYPED_TEST(SpscOperationCount, ABatchPublishesOncePerBlockAndAsksOnceForSleepers
 
             Operations expected;
             for (std::uint64_t at = first; at != first + count;) {
-                const std::uint64_t run = std::min(this->kPerBlock - at % this->kPerBlock, first + count - at);
+                const std::uint64_t run =
+                    std::min(this->kPerBlock - at % this->kPerBlock, first + count - at);
                 expected.push_back(this->load(&this->control().closed, std::memory_order_relaxed));
                 expected.push_back(this->copy(Kind::copy_in, at, run));
                 expected.push_back(this->store(this->word_of(at)));
@@ -185,7 +192,8 @@ TYPED_TEST(SpscOperationCount, ABatchPublishesOncePerBlockAndAsksOnceForSleepers
 }
 
 TYPED_TEST(SpscOperationCount, ABatchIsTakenWithOneLookPerBlockAndOneHandBack) {
-    for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{1}, this->kPerBlock, this->kPerBlock + 2}) {
+    for (const std::uint64_t first :
+         {std::uint64_t{0}, std::uint64_t{1}, this->kPerBlock, this->kPerBlock + 2}) {
         for (const std::size_t count : {1U, 2U, 7U, 8U, 33U}) {
             this->ring_.arrange(first, first + count);
             this->consumer_ = this->ring_.join_consumer(this->status_);
@@ -196,13 +204,15 @@ TYPED_TEST(SpscOperationCount, ABatchIsTakenWithOneLookPerBlockAndOneHandBack) {
 
             Operations expected;
             for (std::uint64_t at = first; at != first + count;) {
-                const std::uint64_t run = std::min(this->kPerBlock - at % this->kPerBlock, first + count - at);
+                const std::uint64_t run =
+                    std::min(this->kPerBlock - at % this->kPerBlock, first + count - at);
                 expected.push_back(this->load(this->word_of(at), std::memory_order_acquire));
                 expected.push_back(this->copy(Kind::copy_out, at, run));
                 at += run;
             }
             expected.push_back(this->store(&this->control().read_pos));
-            if (count >= this->kCapacity / 8) expected.push_back(this->store(&this->control().read_pos_published));
+            if (count >= this->kCapacity / 8)
+                expected.push_back(this->store(&this->control().read_pos_published));
             this->ask(expected, this->control().writable);
             ASSERT_EQ(this->taken(), expected) << count << " from " << first;
         }
@@ -214,7 +224,8 @@ TEST(SpscControlLines, WordsOfDifferentWritersStandTwoLinesApart) {
     const std::array<const void*, 5> lines = {&control.closed, &control.read_pos, &control.read_pos_published,
                                               &control.readable, &control.writable};
     for (std::size_t line = 0; line != lines.size(); ++line) {
-        const auto offset = static_cast<const std::byte*>(lines[line]) - reinterpret_cast<const std::byte*>(&control);
+        const auto offset =
+            static_cast<const std::byte*>(lines[line]) - reinterpret_cast<const std::byte*>(&control);
         EXPECT_EQ(static_cast<std::size_t>(offset) / detail::kLineGap, line);
     }
 }

@@ -57,12 +57,13 @@ Thrown thrown_by(Call&& call) {
 
 template <class T>
 class SpscRingOfSize : public ::testing::Test {};
-using Sizes = ::testing::Types<Sized<1, 1>, Sized<3, 1>, Sized<8, 8>, Sized<16, 16>, Sized<56, 8>, Sized<57, 1>,
-                               Sized<64, 64>, Sized<200, 8>, Sized<4096, 64>, Sized<4096, 4096>>;
+using Sizes =
+    ::testing::Types<Sized<1, 1>, Sized<3, 1>, Sized<8, 8>, Sized<16, 16>, Sized<56, 8>, Sized<57, 1>,
+                     Sized<64, 64>, Sized<200, 8>, Sized<4096, 64>, Sized<4096, 4096>>;
 TYPED_TEST_SUITE(SpscRingOfSize, Sizes);
 
 TYPED_TEST(SpscRingOfSize, HoldsExactlyWhatWasAskedForThroughManyLaps) {
-    for (const std::uint64_t capacity : {1, 2, 3, 5, 7, 8, 13, 64}) {
+    for (const std::uint64_t capacity : {1U, 2U, 3U, 5U, 7U, 8U, 13U, 64U}) {
         auto ring = SpscRing<TypeParam>::anonymous({.capacity = capacity});
         auto producer = ring.producer();
         auto consumer = ring.consumer();
@@ -111,7 +112,8 @@ TEST(SpscRingBlocking, WaitsForAPeerThatHasNotComeYetOrHasLeft) {
     auto ring = Ring::anonymous({.capacity = 1});
     auto consumer = ring.consumer();
     EXPECT_EQ(consumer.try_pop().error(), Status::empty);
-    EXPECT_EQ(consumer.try_pop_for(1ms).error(), Status::timed_out) << "a producer that never came is waited for";
+    EXPECT_EQ(consumer.try_pop_for(1ms).error(), Status::timed_out)
+        << "a producer that never came is waited for";
     (void)ring.producer();
     EXPECT_EQ(consumer.try_pop().error(), Status::empty);
     EXPECT_EQ(consumer.try_pop_for(250ms).error(), Status::timed_out) << "one that left is waited for, too";
@@ -150,7 +152,8 @@ TEST(SpscRingClose, OfTheProducerLetsTheConsumerDrainAndThenAnswersClosedOnBothS
         EXPECT_EQ(consumer.try_pop().error(), Status::closed);
         EXPECT_EQ(consumer.pop().error(), Status::closed);
         EXPECT_EQ(consumer.try_pop_for(1h).error(), Status::closed);
-        EXPECT_EQ(consumer.try_pop_until(std::chrono::system_clock::time_point::min()).error(), Status::closed);
+        EXPECT_EQ(consumer.try_pop_until(std::chrono::system_clock::time_point::min()).error(),
+                  Status::closed);
     }
 }
 
@@ -254,8 +257,8 @@ TEST(SpscRingSeats, ATakenSeatIsRefusedWithAWordOnWhoHasIt) {
     auto consumer = ring.consumer();
     const Thrown error = thrown_by([&] { return ring.producer(); });
     EXPECT_EQ(error.code, errc::seat_taken);
-    EXPECT_EQ(error.text,
-              "shmring: join \"" + name.name() + "\": process " + std::to_string(::getpid()) + " is the producer");
+    EXPECT_EQ(error.text, "shmring: join \"" + name.name() + "\": process " + std::to_string(::getpid()) +
+                              " is the producer");
     const Thrown other = thrown_by([&] { return ring.consumer(); });
     EXPECT_EQ(other.code, errc::seat_taken);
     EXPECT_NE(other.text.find("is the consumer"), std::string::npos) << other.text;
@@ -303,7 +306,8 @@ TEST(SpscRingSeats, EachHandleTakesARecordAndGivesItBack) {
 TEST(SpscRingSeats, PositionsThatContradictTheWordsAreRefusedAndTheSeatStaysFree) {
     auto ring = Ring::anonymous({.capacity = 2});
     auto& read_pos = control_of(ring).read_pos;
-    for (const std::uint64_t wrong : {std::uint64_t{1}, std::uint64_t{7}, detail::kMaxPosition, ~std::uint64_t{0}}) {
+    for (const std::uint64_t wrong :
+         {std::uint64_t{1}, std::uint64_t{7}, detail::kMaxPosition, ~std::uint64_t{0}}) {
         read_pos.store(wrong, std::memory_order_relaxed);
         EXPECT_EQ(thrown_by([&] { return ring.producer(); }).code, errc::corrupt_positions);
         EXPECT_EQ(thrown_by([&] { return ring.consumer(); }).code, errc::corrupt_positions);
@@ -320,8 +324,10 @@ TEST(SpscRingSeats, PositionsThatContradictTheWordsAreRefusedAndTheSeatStaysFree
 // ---- handles ---------------------------------------------------------------------------------------------------------
 
 TEST(SpscRingHandles, AHandleWithoutARingAnswersNotOwner) {
-    static_assert(!std::is_copy_constructible_v<Ring::Producer> && !std::is_copy_assignable_v<Ring::Producer>);
-    static_assert(!std::is_copy_constructible_v<Ring::Consumer> && !std::is_copy_assignable_v<Ring::Consumer>);
+    static_assert(!std::is_copy_constructible_v<Ring::Producer> &&
+                  !std::is_copy_assignable_v<Ring::Producer>);
+    static_assert(!std::is_copy_constructible_v<Ring::Consumer> &&
+                  !std::is_copy_assignable_v<Ring::Consumer>);
     Ring::Producer producer;
     Ring::Consumer consumer;
     EXPECT_FALSE(producer);
@@ -340,7 +346,8 @@ TEST(SpscRingHandles, AHandleWithoutARingAnswersNotOwner) {
     EXPECT_EQ(consumer.try_pop().error(), Status::not_owner);
     EXPECT_EQ(consumer.pop().error(), Status::not_owner);
     EXPECT_EQ(consumer.try_pop_for(1h).error(), Status::not_owner);
-    EXPECT_EQ(consumer.try_pop_until(std::chrono::steady_clock::time_point::max()).error(), Status::not_owner);
+    EXPECT_EQ(consumer.try_pop_until(std::chrono::steady_clock::time_point::max()).error(),
+              Status::not_owner);
     EXPECT_EQ(consumer.try_pop_n(messages).error(), Status::not_owner);
     EXPECT_EQ(consumer.try_next().error(), Status::not_owner);
     EXPECT_EQ(consumer.next().error(), Status::not_owner);
@@ -529,12 +536,15 @@ struct Throwing {
     int number;
 };
 template <class Producer, class... Arguments>
-concept Emplaces = requires(Producer& producer, Arguments... arguments) { producer.try_emplace(arguments...); };
+concept Emplaces = requires(Producer& producer, Arguments... arguments) {
+    producer.try_emplace(arguments...);
+};
 
 TEST(SpscRingEmplace, ConstructsTheMessageWhereItWillBeRead) {
     static_assert(Emplaces<SpscRing<Order>::Producer, int, int>);
     static_assert(!Emplaces<SpscRing<Order>::Producer, int>);
-    static_assert(!Emplaces<SpscRing<Throwing>::Producer, int>, "a half-made message could not be taken back");
+    static_assert(!Emplaces<SpscRing<Throwing>::Producer, int>,
+                  "a half-made message could not be taken back");
     auto ring = SpscRing<Order>::anonymous({.capacity = 1});
     auto producer = ring.producer();
     auto consumer = ring.consumer();
@@ -553,7 +563,7 @@ TEST(SpscRingEmplace, ConstructsTheMessageWhereItWillBeRead) {
 // ---- counters --------------------------------------------------------------------------------------------------------
 
 class SpscRingCounters : public ::testing::Test {
-  protected:
+ protected:
     [[nodiscard]] detail::Record& record_of(detail::Role role) {
         const Segment& segment = ring_.segment();
         auto* records = reinterpret_cast<detail::Record*>(segment.at(segment.geometry().participants_offset));

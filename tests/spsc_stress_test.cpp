@@ -83,7 +83,8 @@ void send(typename SpscRing<Message>::Producer& producer, Style style, std::uint
 
 /// Receives them and expects each.
 template <class Message>
-void receive(typename SpscRing<Message>::Consumer& consumer, Style style, std::uint64_t from, std::uint64_t to) {
+void receive(typename SpscRing<Message>::Consumer& consumer, Style style, std::uint64_t from,
+             std::uint64_t to) {
     switch (style) {
         case Style::single:
             for (std::uint64_t at = from; at != to; ++at) {
@@ -94,7 +95,8 @@ void receive(typename SpscRing<Message>::Consumer& consumer, Style style, std::u
         case Style::batch: {
             std::array<Message, kBatch> messages;
             for (std::uint64_t at = from; at != to;) {
-                const auto popped = consumer.try_pop_n(std::span(messages).first(std::min<std::size_t>(kBatch, to - at)));
+                const auto popped =
+                    consumer.try_pop_n(std::span(messages).first(std::min<std::size_t>(kBatch, to - at)));
                 for (std::size_t place = 0; place != popped.value_or(0U); ++place)
                     ASSERT_TRUE(is_right(messages[place], at++)) << at;
                 if (popped) continue;
@@ -116,7 +118,7 @@ void receive(typename SpscRing<Message>::Consumer& consumer, Style style, std::u
 // ---- a stream --------------------------------------------------------------------------------------------------------
 
 class SpscStress : public ::testing::TestWithParam<std::tuple<std::size_t, Style, Waiting>> {
-  protected:
+ protected:
     [[nodiscard]] static WaitPolicy policy() {
         // Spin: hardly ever sleeps, and does not spin away the time of others where threads are more than processors.
         return {.spin = std::get<Waiting>(GetParam()) == Waiting::spin ? 500us : 5us};
@@ -136,9 +138,15 @@ class SpscStress : public ::testing::TestWithParam<std::tuple<std::size_t, Style
     }
     static void run(std::uint64_t capacity, std::uint64_t count) {
         switch (std::get<std::size_t>(GetParam())) {
-            case 8: run<NumberedMessage<8>>(capacity, count); break;
-            case 48: run<NumberedMessage<48>>(capacity, count); break;
-            default: run<NumberedMessage<64>>(capacity, count); break;
+            case 8:
+                run<NumberedMessage<8>>(capacity, count);
+                break;
+            case 48:
+                run<NumberedMessage<48>>(capacity, count);
+                break;
+            default:
+                run<NumberedMessage<64>>(capacity, count);
+                break;
         }
     }
 };
@@ -162,7 +170,7 @@ constexpr std::uint64_t kStyles = 18;  // 3 sizes, 3 styles, 2 ways of waiting
 TEST_P(SpscStress, EveryMessageArrivesOnceInOrderAndWhole) { run(1000, scaled(kMessagesInAll / kStyles)); }
 
 TEST_P(SpscStress, EveryMessageArrivesWhereTheRingIsFullOrEmptyAllTheTime) {
-    for (const std::uint64_t capacity : {1, 2, 7, 13}) run(capacity, scaled(3'000));
+    for (const std::uint64_t capacity : {1U, 2U, 7U, 13U}) run(capacity, scaled(3'000));
 }
 
 // ---- ends that change hands ------------------------------------------------------------------------------------------
@@ -192,12 +200,14 @@ TEST(SpscTakeover, ProducersComeAndGoWhileTheConsumerReads) {
     const auto produce = [&](std::uint64_t seed) {
         std::mt19937_64 random(seed);
         for (bool more = true; more;) {
-            auto producer = take_when_free([&](std::error_code& code) { return ring.producer({.spin = 5us}, code); });
+            auto producer =
+                take_when_free([&](std::error_code& code) { return ring.producer({.spin = 5us}, code); });
             EXPECT_EQ(holders.fetch_add(1, std::memory_order_relaxed), 0U);
             for (std::uint64_t left = random() % 100; left != 0 && next != count; --left)
                 ASSERT_TRUE(producer.push(numbered<Message>(next++)));
             more = next != count;
-            if (auto unsent = producer.try_claim()) (*unsent)->write({.sender = 9, .sequence = 9});  // left behind
+            if (auto unsent = producer.try_claim())
+                (*unsent)->write({.sender = 9, .sequence = 9});  // left behind
             holders.fetch_sub(1, std::memory_order_relaxed);
             if (random() % 2 == 0) producer.detach();  // or at the end of the scope
         }
@@ -217,7 +227,8 @@ TEST(SpscTakeover, ConsumersComeAndGoWhileTheProducerWrites) {
     const auto consume = [&](std::uint64_t seed) {
         std::mt19937_64 random(seed);
         for (bool more = true; more;) {
-            auto consumer = take_when_free([&](std::error_code& code) { return ring.consumer({.spin = 5us}, code); });
+            auto consumer =
+                take_when_free([&](std::error_code& code) { return ring.consumer({.spin = 5us}, code); });
             for (std::uint64_t left = random() % 100; left != 0 && next != count; --left) {
                 const auto view = consumer.next();
                 ASSERT_TRUE(view && is_right(**view, next++));

@@ -33,7 +33,8 @@ using Kind = Operation::Kind;
 
 /// `least_ns` from now, or later by less than `slack_ns`.
 template <class Rep, class Period>
-void expect_deadline(std::chrono::duration<Rep, Period> duration, std::uint64_t least_ns, std::uint64_t slack_ns = 2) {
+void expect_deadline(std::chrono::duration<Rep, Period> duration, std::uint64_t least_ns,
+                     std::uint64_t slack_ns = 2) {
     const std::uint64_t before_ns = monotonic_ns();
     const std::uint64_t deadline_ns = detail::deadline_after(duration);
     EXPECT_GE(deadline_ns, before_ns + least_ns);
@@ -92,7 +93,8 @@ TEST(Deadlines, TheFarthestDurationsNeverEnd) {
     EXPECT_EQ(detail::deadline_after(std::chrono::duration<std::int64_t, std::giga>::max()), kNever);
     EXPECT_EQ(detail::deadline_after(Seconds(std::numeric_limits<double>::infinity())), kNever);
     EXPECT_EQ(detail::deadline_after(Seconds(std::numeric_limits<double>::max())), kNever);
-    EXPECT_EQ(detail::deadline_after(std::chrono::duration<float>(std::numeric_limits<float>::infinity())), kNever);
+    EXPECT_EQ(detail::deadline_after(std::chrono::duration<float>(std::numeric_limits<float>::infinity())),
+              kNever);
 }
 
 // ---- deadlines on other clocks ---------------------------------------------------------------------------------------
@@ -103,22 +105,24 @@ struct SetClock {
     using period = std::milli;
     using duration = std::chrono::duration<rep, period>;
     using time_point = std::chrono::time_point<SetClock>;
-    static constexpr bool is_steady = false;  // NOLINT(readability-identifier-naming): of std::chrono
+    [[maybe_unused]] static constexpr bool is_steady = false;
     static time_point now() noexcept { return time_point(duration(now_ms)); }
     static inline std::int64_t now_ms = 0;
 };
 
 /// What call_until() asked for. Never calls that do not end: after 100 calls something else than timed_out is answered.
 class Calls {
-  public:
+ public:
     template <class TimePoint>
     Status until(TimePoint deadline) {
-        return detail::call_until(deadline, [this](std::uint64_t ns) -> Result<void> {
-            deadlines_ns.push_back(ns);
-            if (deadlines_ns.size() == 100) return Status::overflow;
-            if (during) during(deadlines_ns.size());
-            return answer;
-        }).error();
+        return detail::call_until(deadline,
+                                  [this](std::uint64_t ns) -> Result<void> {
+                                      deadlines_ns.push_back(ns);
+                                      if (deadlines_ns.size() == 100) return Status::overflow;
+                                      if (during) during(deadlines_ns.size());
+                                      return answer;
+                                  })
+            .error();
     }
     std::vector<std::uint64_t> deadlines_ns{};
     std::function<void(std::size_t)> during{};
@@ -191,7 +195,8 @@ TEST(DeadlinesOnClocks, AClockThatJumpsForwardEndsTheWaitOnce) {
 TEST(DeadlinesOnClocks, AnyOtherAnswerEndsTheCall) {
     Calls calls;
     SetClock::now_ms = 0;
-    for (const Status answer : {Status::ok, Status::closed, Status::peer_lost, Status::interrupted, Status::corrupt}) {
+    for (const Status answer :
+         {Status::ok, Status::closed, Status::peer_lost, Status::interrupted, Status::corrupt}) {
         calls = {};
         calls.answer = answer;
         EXPECT_EQ(calls.until(SetClock::time_point(1s)), answer);
@@ -202,7 +207,7 @@ TEST(DeadlinesOnClocks, AnyOtherAnswerEndsTheCall) {
 // ---- polling and sleeping, in a world that stands still ---------------------------------------------------------------
 
 class ScriptedWait : public ::testing::Test {
-  protected:
+ protected:
     static constexpr std::uint64_t kPeriod_ns = 100'000'000;
     static constexpr std::uint64_t kLook_ns = 100;  // what a look at the clock takes in this world
 
@@ -446,7 +451,7 @@ using Ring = SpscRing<Message>;
 constexpr auto kSlack = 2s;  // a slow machine is not a bug
 
 class RealWait : public ::testing::Test {
-  protected:
+ protected:
     RealWait() {
         EXPECT_TRUE(producer_.try_push(Message::numbered(1)));
         for (const WaitPolicy& policy : {WaitPolicy{.spin = 0ns}, WaitPolicy{}}) policies_.push_back(policy);
@@ -528,7 +533,8 @@ TEST_F(RealWait, NoTimeIsOneAttemptThatTakesWhatIsThere) {
     }
     EXPECT_TRUE(other.try_pop_until(std::chrono::steady_clock::time_point::min()));
     EXPECT_TRUE(producer_.try_push_until(Message::numbered(1), std::chrono::system_clock::time_point::min()));
-    EXPECT_EQ(consumer_.try_pop_until(std::chrono::system_clock::time_point::min()).error(), Status::timed_out);
+    EXPECT_EQ(consumer_.try_pop_until(std::chrono::system_clock::time_point::min()).error(),
+              Status::timed_out);
 }
 
 TEST_F(RealWait, TheFarthestDeadlinesWaitForTheMessage) {
@@ -591,7 +597,7 @@ TEST_F(RealWait, AStopBeforeTheCallStillTakesWhatIsThere) {
 
 /// Makes SIGUSR1 a signal that only interrupts, for the span of a test.
 class HarmlessSignal {
-  public:
+ public:
     explicit HarmlessSignal(int flags) {
         struct sigaction action {};
         action.sa_handler = [](int) {};
@@ -602,7 +608,7 @@ class HarmlessSignal {
     HarmlessSignal& operator=(const HarmlessSignal&) = delete;
     ~HarmlessSignal() { ::sigaction(SIGUSR1, &before_, nullptr); }
 
-  private:
+ private:
     struct sigaction before_ {};
 };
 

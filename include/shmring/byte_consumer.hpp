@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <utility>
 
-#include "shmring/byte_producer.hpp"
+#include "shmring/codec.hpp"
 #include "shmring/detail/borrow_ledger.hpp"
 #include "shmring/detail/spsc_bytes.hpp"
 #include "shmring/detail/stream_end.hpp"
@@ -36,7 +36,8 @@ concept ByteContainer = sizeof(typename Container::value_type) == 1 && requires(
 ///
 /// Statuses: empty, closed (the stream has ended and all was read), peer_lost (empty, and the producer is dead), too_large (the
 /// buffer is smaller than the message, which stays; needed_bytes() tells), corrupt (the ring holds what no producer writes).
-class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::ShippedEnv>, detail::Role::consumer> {
+class ByteRingConsumer
+    : public detail::StreamEnd<detail::ByteConsumer<detail::ShippedEnv>, detail::Role::consumer> {
     using Env = detail::ShippedEnv;
 
     // One attempt each; the public calls below say how often to make it.
@@ -45,16 +46,19 @@ class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::S
     }
     [[nodiscard]] auto popping(std::span<std::byte> buffer) noexcept {
         return [this, buffer]() noexcept {
-            if (ledger_.full()) [[unlikely]] return Status::overflow;
+            if (ledger_.full()) [[unlikely]]
+                return Status::overflow;
             const Status found = side_.prepare();
-            if (found != Status::ok) [[unlikely]] return found;
-            if (side_.record().length > buffer.size()) [[unlikely]] return Status::too_large;
+            if (found != Status::ok) [[unlikely]]
+                return found;
+            if (side_.record().length > buffer.size()) [[unlikely]]
+                return Status::too_large;
             Env::copy_out(buffer.data(), side_.payload(side_.record()), side_.record().length);
             return Status::ok;
         };
     }
 
-  public:
+ public:
     class View;
 
     ByteRingConsumer() noexcept = default;
@@ -64,12 +68,14 @@ class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::S
         return received(once(popping(buffer)));
     }
     /// Waits while the ring is empty.
-    [[nodiscard]] Result<Received> pop(std::span<std::byte> buffer, const std::stop_token& stop = {}) noexcept {
+    [[nodiscard]] Result<Received> pop(std::span<std::byte> buffer,
+                                       const std::stop_token& stop = {}) noexcept {
         return received(waiting(kNever, stop, popping(buffer)));
     }
     /// Waits at most `timeout`; zero or less is one attempt and also answers timed_out.
     template <class Rep, class Period>
-    [[nodiscard]] Result<Received> try_pop_for(std::span<std::byte> buffer, std::chrono::duration<Rep, Period> timeout,
+    [[nodiscard]] Result<Received> try_pop_for(std::span<std::byte> buffer,
+                                               std::chrono::duration<Rep, Period> timeout,
                                                const std::stop_token& stop = {}) noexcept {
         return received(waiting(detail::deadline_after(timeout), stop, popping(buffer)));
     }
@@ -77,8 +83,8 @@ class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::S
     [[nodiscard]] Result<Received> try_pop_until(std::span<std::byte> buffer,
                                                  std::chrono::time_point<Clock, Duration> deadline,
                                                  const std::stop_token& stop = {}) noexcept {
-        return detail::call_until(deadline,
-                                  [&](std::uint64_t ns) { return received(waiting(ns, stop, popping(buffer))); });
+        return detail::call_until(
+            deadline, [&](std::uint64_t ns) { return received(waiting(ns, stop, popping(buffer))); });
     }
     /// Into a string or vector kept by the caller, resized to the message: no allocation once it is large enough. Growing may
     /// throw std::bad_alloc; the message then stays.
@@ -91,9 +97,20 @@ class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::S
         return grown(container, waiting(kNever, stop, looking()));
     }
     template <ByteContainer Container, class Rep, class Period>
-    [[nodiscard]] Result<Received> try_pop_for(Container& container, std::chrono::duration<Rep, Period> timeout,
+    [[nodiscard]] Result<Received> try_pop_for(Container& container,
+                                               std::chrono::duration<Rep, Period> timeout,
                                                const std::stop_token& stop = {}) {
         return grown(container, waiting(detail::deadline_after(timeout), stop, looking()));
+    }
+    /// Reads the oldest message as a value of T, as its Codec reads it. corrupt: these bytes are no T; the message stays and can
+    /// be popped as bytes. Decoding may throw what T's growth throws; the message then stays, too.
+    template <class T>
+    [[nodiscard]] Result<Received> try_pop_value(T& value) {
+        return decoded(value, once(looking()));
+    }
+    template <class T>
+    [[nodiscard]] Result<Received> pop_value(T& value, const std::stop_token& stop = {}) {
+        return decoded(value, waiting(kNever, stop, looking()));
     }
     /// Copies whole messages into `buffer`, one behind the other, as many as fit into it and into `messages`, with at most one
     /// hand-back and wake-up. messages[i] is where message i lies. Answers how many (at least one), or why none.
@@ -114,10 +131,11 @@ class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::S
     [[nodiscard]] Result<View> try_next_until(std::chrono::time_point<Clock, Duration> deadline,
                                               const std::stop_token& stop = {}) noexcept;
 
-  private:
+ private:
     /// The message at hand was copied out: takes it.
     [[nodiscard]] Result<Received> received(Status status) noexcept {
-        if (status != Status::ok) [[unlikely]] return status;
+        if (status != Status::ok) [[unlikely]]
+            return status;
         const Received what{side_.record().length, side_.record().tag};
         take();
         end_.wake_peer();
@@ -127,7 +145,8 @@ class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::S
     void take() noexcept {
         const std::uint64_t bytes = side_.record().skip + side_.record().span;
         side_.borrow();
-        if (ledger_.empty()) [[likely]] return side_.hand_back(bytes);
+        if (ledger_.empty()) [[likely]]
+            return side_.hand_back(bytes);
         (void)ledger_.give_back(ledger_.lend(bytes));
     }
     template <class Container>
@@ -136,6 +155,14 @@ class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::S
         container.resize(side_.record().length);
         Env::copy_out(container.data(), side_.payload(side_.record()), side_.record().length);
         return received(Status::ok);
+    }
+    template <class T>
+    [[nodiscard]] Result<Received> decoded(T& value, Status status) {
+        static_assert(detail::explain_codec<T>() && Decodable<T>);
+        if (status != Status::ok) return status;
+        const bool is_one =
+            Codec<T>::decode(Bytes(side_.payload(side_.record()), side_.record().length), value);
+        return is_one ? received(Status::ok) : Status::corrupt;
     }
     [[nodiscard]] Result<View> borrowed(Status status) noexcept;
     void give_back(std::uint32_t name) noexcept {
@@ -151,9 +178,12 @@ class ByteRingConsumer : public detail::StreamEnd<detail::ByteConsumer<detail::S
 
 /// A borrowed message. Its producer cannot write over it before it, and all older ones, are handed back.
 class ByteRingConsumer::View {
-  public:
+ public:
     View(View&& other) noexcept
-        : consumer_(std::exchange(other.consumer_, nullptr)), bytes_(other.bytes_), tag_(other.tag_), name_(other.name_) {}
+        : consumer_(std::exchange(other.consumer_, nullptr)),
+          bytes_(other.bytes_),
+          tag_(other.tag_),
+          name_(other.name_) {}
     View& operator=(View&&) = delete;
     ~View() { hand_back(); }
 
@@ -164,7 +194,7 @@ class ByteRingConsumer::View {
         if (consumer_ != nullptr) std::exchange(consumer_, nullptr)->give_back(name_);
     }
 
-  private:
+ private:
     friend class ByteRingConsumer;
     View(ByteRingConsumer& consumer, Bytes bytes, std::uint32_t tag, std::uint32_t name) noexcept
         : consumer_(&consumer), bytes_(bytes), tag_(tag), name_(name) {}
@@ -180,7 +210,8 @@ inline Result<std::size_t> ByteRingConsumer::try_pop_n(std::span<std::byte> buff
     std::size_t used = 0;
     std::uint64_t bytes = 0;
     const Status status = once([&]() noexcept {
-        Status stopped_by = ledger_.empty() ? Status::ok : Status::overflow;  // a batch hands back at once, views come first
+        Status stopped_by =
+            ledger_.empty() ? Status::ok : Status::overflow;  // a batch hands back at once, views come first
         while (done != messages.size() && stopped_by == Status::ok) {
             stopped_by = popping(buffer.subspan(used))();
             if (stopped_by != Status::ok) break;
@@ -203,9 +234,12 @@ inline Result<ByteRingConsumer::View> ByteRingConsumer::borrowed(Status status) 
     if (status != Status::ok) return status;
     const detail::RecordJudgement record = side_.record();
     side_.borrow();
-    return View(*this, Bytes(side_.payload(record), record.length), record.tag, ledger_.lend(record.skip + record.span));
+    return View(*this, Bytes(side_.payload(record), record.length), record.tag,
+                ledger_.lend(record.skip + record.span));
 }
-inline Result<ByteRingConsumer::View> ByteRingConsumer::try_next() noexcept { return borrowed(once(looking())); }
+inline Result<ByteRingConsumer::View> ByteRingConsumer::try_next() noexcept {
+    return borrowed(once(looking()));
+}
 inline Result<ByteRingConsumer::View> ByteRingConsumer::next(const std::stop_token& stop) noexcept {
     return borrowed(waiting(kNever, stop, looking()));
 }
@@ -215,9 +249,10 @@ Result<ByteRingConsumer::View> ByteRingConsumer::try_next_for(std::chrono::durat
     return borrowed(waiting(detail::deadline_after(timeout), stop, looking()));
 }
 template <class Clock, class Duration>
-Result<ByteRingConsumer::View> ByteRingConsumer::try_next_until(std::chrono::time_point<Clock, Duration> deadline,
-                                                                const std::stop_token& stop) noexcept {
-    return detail::call_until(deadline, [&](std::uint64_t ns) { return borrowed(waiting(ns, stop, looking())); });
+Result<ByteRingConsumer::View> ByteRingConsumer::try_next_until(
+    std::chrono::time_point<Clock, Duration> deadline, const std::stop_token& stop) noexcept {
+    return detail::call_until(deadline,
+                              [&](std::uint64_t ns) { return borrowed(waiting(ns, stop, looking())); });
 }
 
 }  // namespace shmring

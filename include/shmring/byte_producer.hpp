@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "shmring/codec.hpp"
 #include "shmring/detail/spsc_bytes.hpp"
 #include "shmring/detail/stream_end.hpp"
 #include "shmring/result.hpp"
@@ -17,27 +18,29 @@
 
 namespace shmring {
 
-using Bytes = std::span<const std::byte>;
-
 /// The one who writes. Move-only; do not move it while a Claim of it is alive. Destroying it gives the seat back and leaves the
 /// stream open: a restarted producer continues. In a forked child every call answers not_owner. One thread at a time.
 ///
 /// Statuses: full (no room, and the exact read position was looked at), too_large (more than max_message_bytes(), at once),
 /// closed (the stream has ended), peer_lost (full, and the consumer is dead).
-class ByteRingProducer : public detail::StreamEnd<detail::ByteProducer<detail::ShippedEnv>, detail::Role::producer> {
+class ByteRingProducer
+    : public detail::StreamEnd<detail::ByteProducer<detail::ShippedEnv>, detail::Role::producer> {
     using Env = detail::ShippedEnv;
-    static constexpr std::size_t kEarlyWakeBytes = 16 * 1024;  // copying this takes as long as waking a sleeper
+    static constexpr std::size_t kEarlyWakeBytes =
+        16 * 1024;  // copying this takes as long as waking a sleeper
 
     /// A sleeping reader is woken before a long copy: it takes as long to come as the copy does.
     void wake_early(std::size_t size) noexcept {
-        if (size >= kEarlyWakeBytes) [[unlikely]] end_.wake_peer();
+        if (size >= kEarlyWakeBytes) [[unlikely]]
+            end_.wake_peer();
     }
 
     // One attempt each; the public calls below say how often to make it.
     [[nodiscard]] auto pushing(Bytes message, std::uint32_t tag) noexcept {
         return [this, message, tag]() noexcept {
             const Status room = side_.prepare(message.size());
-            if (room != Status::ok) [[unlikely]] return room;
+            if (room != Status::ok) [[unlikely]]
+                return room;
             wake_early(message.size());
             Env::copy_in(side_.place(), message.data(), message.size());
             side_.publish(static_cast<std::uint32_t>(message.size()), tag);
@@ -52,7 +55,8 @@ class ByteRingProducer : public detail::StreamEnd<detail::ByteProducer<detail::S
                 size += part.size();
             }
             const Status room = side_.prepare(size);
-            if (room != Status::ok) [[unlikely]] return room;
+            if (room != Status::ok) [[unlikely]]
+                return room;
             wake_early(size);
             std::byte* to = side_.place();
             for (const Bytes part : parts) {
@@ -63,11 +67,23 @@ class ByteRingProducer : public detail::StreamEnd<detail::ByteProducer<detail::S
             return Status::ok;
         };
     }
+    template <class T>
+    [[nodiscard]] auto encoding(const T& value, std::uint32_t tag) noexcept {
+        return [this, &value, tag]() noexcept {
+            const std::size_t size = Codec<T>::size(value);
+            const Status room = side_.prepare(size);
+            if (room != Status::ok) [[unlikely]]
+                return room;
+            Codec<T>::encode(value, {side_.place(), size});
+            side_.publish(static_cast<std::uint32_t>(size), tag);
+            return Status::ok;
+        };
+    }
     [[nodiscard]] auto preparing(std::size_t most_bytes) noexcept {
         return [this, most_bytes]() noexcept { return side_.prepare(most_bytes); };
     }
 
-  public:
+ public:
     class Claim;
 
     ByteRingProducer() noexcept = default;
@@ -77,25 +93,43 @@ class ByteRingProducer : public detail::StreamEnd<detail::ByteProducer<detail::S
         return published(once(pushing(message, tag)));
     }
     /// Waits while there is no room.
-    [[nodiscard]] Result<void> push(Bytes message, std::uint32_t tag = 0, const std::stop_token& stop = {}) noexcept {
+    [[nodiscard]] Result<void> push(Bytes message, std::uint32_t tag = 0,
+                                    const std::stop_token& stop = {}) noexcept {
         return published(waiting(kNever, stop, pushing(message, tag)));
     }
     /// Waits at most `timeout`; zero or less is one attempt and also answers timed_out.
     template <class Rep, class Period>
     [[nodiscard]] Result<void> try_push_for(Bytes message, std::chrono::duration<Rep, Period> timeout,
-                                            std::uint32_t tag = 0, const std::stop_token& stop = {}) noexcept {
+                                            std::uint32_t tag = 0,
+                                            const std::stop_token& stop = {}) noexcept {
         return published(waiting(detail::deadline_after(timeout), stop, pushing(message, tag)));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> try_push_until(Bytes message, std::chrono::time_point<Clock, Duration> deadline,
-                                              std::uint32_t tag = 0, const std::stop_token& stop = {}) noexcept {
+    [[nodiscard]] Result<void> try_push_until(Bytes message,
+                                              std::chrono::time_point<Clock, Duration> deadline,
+                                              std::uint32_t tag = 0,
+                                              const std::stop_token& stop = {}) noexcept {
         return published(detail::call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
             return waiting(ns, stop, pushing(message, tag));
         }));
     }
 
+    /// Publishes a value as its Codec writes it, straight into the ring.
+    template <class T>
+    [[nodiscard]] Result<void> try_push_value(const T& value, std::uint32_t tag = 0) noexcept {
+        static_assert(detail::explain_codec<T>() && Encodable<T>);
+        return published(once(encoding(value, tag)));
+    }
+    template <class T>
+    [[nodiscard]] Result<void> push_value(const T& value, std::uint32_t tag = 0,
+                                          const std::stop_token& stop = {}) noexcept {
+        static_assert(detail::explain_codec<T>() && Encodable<T>);
+        return published(waiting(kNever, stop, encoding(value, tag)));
+    }
+
     /// Publishes the parts, one behind the other, as one message.
-    [[nodiscard]] Result<void> try_push_gathered(std::span<const Bytes> parts, std::uint32_t tag = 0) noexcept {
+    [[nodiscard]] Result<void> try_push_gathered(std::span<const Bytes> parts,
+                                                 std::uint32_t tag = 0) noexcept {
         return published(once(gathering(parts, tag)));
     }
     [[nodiscard]] Result<void> push_gathered(std::span<const Bytes> parts, std::uint32_t tag = 0,
@@ -104,7 +138,8 @@ class ByteRingProducer : public detail::StreamEnd<detail::ByteProducer<detail::S
     }
     /// Publishes as many of the messages as fit, in order, with at most one wake-up. Answers how many (at least one, unless none
     /// were given), or the Status that says why none.
-    [[nodiscard]] Result<std::size_t> try_push_n(std::span<const Bytes> messages, std::uint32_t tag = 0) noexcept {
+    [[nodiscard]] Result<std::size_t> try_push_n(std::span<const Bytes> messages,
+                                                 std::uint32_t tag = 0) noexcept {
         std::size_t done = 0;
         const Status status = once([&]() noexcept {
             Status stopped_by = Status::ok;
@@ -124,7 +159,8 @@ class ByteRingProducer : public detail::StreamEnd<detail::ByteProducer<detail::S
     [[nodiscard]] Result<Claim> try_claim(std::size_t most_bytes) noexcept;
     [[nodiscard]] Result<Claim> claim(std::size_t most_bytes, const std::stop_token& stop = {}) noexcept;
     template <class Rep, class Period>
-    [[nodiscard]] Result<Claim> try_claim_for(std::size_t most_bytes, std::chrono::duration<Rep, Period> timeout,
+    [[nodiscard]] Result<Claim> try_claim_for(std::size_t most_bytes,
+                                              std::chrono::duration<Rep, Period> timeout,
                                               const std::stop_token& stop = {}) noexcept;
     template <class Clock, class Duration>
     [[nodiscard]] Result<Claim> try_claim_until(std::size_t most_bytes,
@@ -134,9 +170,10 @@ class ByteRingProducer : public detail::StreamEnd<detail::ByteProducer<detail::S
     /// The largest message: about half the ring, so that it fits however the ring stands.
     [[nodiscard]] std::size_t max_message_bytes() const noexcept { return side_.memory().max_message(); }
 
-  private:
+ private:
     [[nodiscard]] Result<void> published(Result<void> result) noexcept {
-        if (!result) [[unlikely]] return result;
+        if (!result) [[unlikely]]
+            return result;
         end_.wake_peer();
         return result;
     }
@@ -145,8 +182,9 @@ class ByteRingProducer : public detail::StreamEnd<detail::ByteProducer<detail::S
 
 /// A message under construction in the ring. Its bytes are those of old messages until they are written.
 class ByteRingProducer::Claim {
-  public:
-    Claim(Claim&& other) noexcept : producer_(std::exchange(other.producer_, nullptr)), bytes_(other.bytes_) {}
+ public:
+    Claim(Claim&& other) noexcept
+        : producer_(std::exchange(other.producer_, nullptr)), bytes_(other.bytes_) {}
     Claim& operator=(Claim&&) = delete;
     ~Claim() = default;  // not committed: not sent
 
@@ -161,14 +199,16 @@ class ByteRingProducer::Claim {
         (void)producer.published(Status::ok);
     }
 
-  private:
+ private:
     friend class ByteRingProducer;
-    Claim(ByteRingProducer& producer, std::span<std::byte> bytes) noexcept : producer_(&producer), bytes_(bytes) {}
+    Claim(ByteRingProducer& producer, std::span<std::byte> bytes) noexcept
+        : producer_(&producer), bytes_(bytes) {}
     ByteRingProducer* producer_;
     std::span<std::byte> bytes_;
 };
 
-inline Result<ByteRingProducer::Claim> ByteRingProducer::claimed(Status status, std::size_t most_bytes) noexcept {
+inline Result<ByteRingProducer::Claim> ByteRingProducer::claimed(Status status,
+                                                                 std::size_t most_bytes) noexcept {
     if (status != Status::ok) return status;
     return Claim(*this, {side_.place(), most_bytes});
 }
@@ -186,9 +226,9 @@ Result<ByteRingProducer::Claim> ByteRingProducer::try_claim_for(std::size_t most
     return claimed(waiting(detail::deadline_after(timeout), stop, preparing(most_bytes)), most_bytes);
 }
 template <class Clock, class Duration>
-Result<ByteRingProducer::Claim> ByteRingProducer::try_claim_until(std::size_t most_bytes,
-                                                                  std::chrono::time_point<Clock, Duration> deadline,
-                                                                  const std::stop_token& stop) noexcept {
+Result<ByteRingProducer::Claim> ByteRingProducer::try_claim_until(
+    std::size_t most_bytes, std::chrono::time_point<Clock, Duration> deadline,
+    const std::stop_token& stop) noexcept {
     return detail::call_until(deadline, [&](std::uint64_t ns) {
         return claimed(waiting(ns, stop, preparing(most_bytes)), most_bytes);
     });

@@ -21,7 +21,7 @@ struct ByteRingOptions {
     std::uint64_t capacity_bytes = 0;
     std::uint32_t alignment = 8;  ///< of every message's first byte: 8 or 64
     std::string_view schema{};    ///< what the bytes mean, compared when the ring is opened
-    std::uint32_t participants = detail::kDefaultParticipants;                       ///< as in RingOptions
+    std::uint32_t participants = detail::kDefaultParticipants;                  ///< as in RingOptions
     std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
     SegmentOptions segment{};
 };
@@ -32,7 +32,7 @@ class ByteRing : public detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingC
     using Env = detail::ShippedEnv;
     using Base = detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingConsumer, ByteRingOptions>;
 
-  public:
+ public:
     ByteRing() noexcept = default;
 
     /// Bytes that unread records may take, exactly as asked.
@@ -42,7 +42,7 @@ class ByteRing : public detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingC
 
     [[nodiscard]] static detail::SegmentSpec spec(const ByteRingOptions& options) noexcept;
 
-  private:
+ private:
     friend Base;
     friend detail::RingFactory<ByteRing, ByteRingOptions>;
     using Base::Base;

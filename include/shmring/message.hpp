@@ -18,26 +18,29 @@ inline constexpr std::string_view schema = "";
 /// A type whose bytes mean the same in every process that maps them: trivially copyable, no pointer or reference type,
 /// not const, no view. (A struct that *holds* a pointer cannot be seen from here; do not send one.)
 template <class T>
-concept Message = std::is_object_v<T> && std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T> &&
-                  !std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !std::is_array_v<T> &&
-                  !std::is_const_v<T> && !std::is_volatile_v<T> && !std::ranges::enable_borrowed_range<T> &&
-                  alignof(T) <= 4096;
+concept Message = std::is_object_v<T> && std::is_trivially_copyable_v<T> &&
+                  std::is_trivially_destructible_v<T> && !std::is_pointer_v<T> &&
+                  !std::is_member_pointer_v<T> && !std::is_array_v<T> && !std::is_const_v<T> &&
+                  !std::is_volatile_v<T> && !std::ranges::enable_borrowed_range<T> && alignof(T) <= 4096;
 
 namespace detail {
 
 /// One readable sentence per mistake, instead of an unsatisfied concept with five clauses.
 template <class T>
 constexpr bool explain_message() {
-    static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>, "a message type must not be const or qualified");
+    static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>,
+                  "a message type must not be const or qualified");
     static_assert(!std::is_reference_v<T>, "a reference cannot be a message: send the value");
     static_assert(!std::is_pointer_v<T> && !std::is_member_pointer_v<T>,
                   "a pointer cannot be a message: its target does not exist in the other process");
     static_assert(!std::is_array_v<T>, "an array cannot be a message by itself: use std::array");
-    static_assert(!std::ranges::enable_borrowed_range<T>,
-                  "a view or span cannot be a message: it points to memory that the other process does not have");
-    static_assert(std::is_trivially_copyable_v<T>,
-                  "a fixed-size message must be trivially copyable: a std::string or std::vector owns memory that the "
-                  "other process does not have");
+    static_assert(
+        !std::ranges::enable_borrowed_range<T>,
+        "a view or span cannot be a message: it points to memory that the other process does not have");
+    static_assert(
+        std::is_trivially_copyable_v<T>,
+        "a fixed-size message must be trivially copyable: a std::string or std::vector owns memory that the "
+        "other process does not have");
     static_assert(alignof(T) <= 4096, "a message type must not ask for more than page alignment");
     return Message<T>;
 }

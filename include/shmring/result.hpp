@@ -15,18 +15,19 @@ namespace shmring {
 /// The state of a live stream as one call saw it. Values, not errors: a full ring is a fact of life.
 /// Numbered because tools and bindings carry it across processes: part of the ABI, only ever extended at the end.
 enum class Status : std::uint32_t {
-    ok = 0,           ///< it was done
-    empty = 1,        ///< nothing to read now
-    full = 2,         ///< no room now, and the exact read position was looked at
-    busy = 3,         ///< the oldest message is claimed and not yet published
-    timed_out = 4,    ///< the deadline passed first; a zero or negative time-out is one attempt
-    closed = 5,       ///< the stream has ended: for readers, after the last message
-    peer_lost = 6,    ///< the other side died and nobody has taken its place: for readers, after the last message
-    too_large = 7,    ///< the message can never fit, or the buffer is too small (the message stays)
-    corrupt = 8,      ///< the segment holds what no correct program writes
-    not_owner = 9,    ///< this handle belongs to another process (it was bound before a fork)
-    interrupted = 10, ///< the wait was cancelled by its stop token, or by a signal where that was asked for
-    overflow = 11,    ///< more was given back than was taken
+    ok = 0,         ///< it was done
+    empty = 1,      ///< nothing to read now
+    full = 2,       ///< no room now, and the exact read position was looked at
+    busy = 3,       ///< the oldest message is claimed and not yet published
+    timed_out = 4,  ///< the deadline passed first; a zero or negative time-out is one attempt
+    closed = 5,     ///< the stream has ended: for readers, after the last message
+    peer_lost =
+        6,  ///< the other side died and nobody has taken its place: for readers, after the last message
+    too_large = 7,     ///< the message can never fit, or the buffer is too small (the message stays)
+    corrupt = 8,       ///< the segment holds what no correct program writes
+    not_owner = 9,     ///< this handle belongs to another process (it was bound before a fork)
+    interrupted = 10,  ///< the wait was cancelled by its stop token, or by a signal where that was asked for
+    overflow = 11,     ///< more was given back than was taken
 };
 
 /// The English name of a status, as in this file. Never null, static storage.
@@ -34,26 +35,26 @@ enum class Status : std::uint32_t {
 
 /// Why a ring could not be created, opened or joined. Carried by std::error_code; system errors travel as themselves.
 enum class errc : int {
-    bad_name = 1,           ///< a name is one path component of 1 to 250 bytes, with an optional leading '/'
-    bad_option,             ///< an option is outside its range
-    not_a_segment,          ///< no magic number: something else has this name
-    wrong_layout_version,   ///< another version of this library made it
-    corrupt_header,         ///< a header field contradicts another, or its checksum
-    wrong_kind,             ///< a ring of another kind
-    wrong_type,             ///< another message type: size, alignment or schema differ
-    wrong_capacity,         ///< open_or_create found another capacity than the one asked for
-    wrong_size,             ///< the file is not as long as its header says
-    untrusted_owner,        ///< the file belongs to a user that was not named as trusted
-    untrusted_mode,         ///< the file can be written by users that were not allowed to
-    not_a_regular_file,     ///< a directory, link, FIFO or device has this name
-    unsealed,               ///< a descriptor without seals: its memory could vanish under us
-    memory_too_small,       ///< caller-provided memory cannot hold what was asked for
-    memory_misaligned,      ///< caller-provided memory must start on a page
-    seat_taken,             ///< a live participant is the producer (or consumer) already
-    participants_exhausted, ///< every participant record is held by a live handle
-    unsupported_feature,    ///< the segment requires a feature that this version does not know
-    corrupt_positions,      ///< the ring's positions and commit words contradict each other
-    retired,                ///< the name was removed; a new ring may have been made under it
+    bad_name = 1,            ///< a name is one path component of 1 to 250 bytes, with an optional leading '/'
+    bad_option,              ///< an option is outside its range
+    not_a_segment,           ///< no magic number: something else has this name
+    wrong_layout_version,    ///< another version of this library made it
+    corrupt_header,          ///< a header field contradicts another, or its checksum
+    wrong_kind,              ///< a ring of another kind
+    wrong_type,              ///< another message type: size, alignment or schema differ
+    wrong_capacity,          ///< open_or_create found another capacity than the one asked for
+    wrong_size,              ///< the file is not as long as its header says
+    untrusted_owner,         ///< the file belongs to a user that was not named as trusted
+    untrusted_mode,          ///< the file can be written by users that were not allowed to
+    not_a_regular_file,      ///< a directory, link, FIFO or device has this name
+    unsealed,                ///< a descriptor without seals: its memory could vanish under us
+    memory_too_small,        ///< caller-provided memory cannot hold what was asked for
+    memory_misaligned,       ///< caller-provided memory must start on a page
+    seat_taken,              ///< a live participant is the producer (or consumer) already
+    participants_exhausted,  ///< every participant record is held by a live handle
+    unsupported_feature,     ///< the segment requires a feature that this version does not know
+    corrupt_positions,       ///< the ring's positions and commit words contradict each other
+    retired,                 ///< the name was removed; a new ring may have been made under it
 };
 
 /// The category of errc: `std::error_code code = errc::seat_taken;` works through make_error_code.
@@ -65,24 +66,27 @@ namespace detail {
 /// Trivially copyable values need no destructor and are filled by copying bytes: the data path.
 template <class T, bool = std::is_trivially_copyable_v<T>>
 class ResultStorage {
-  public:
+ public:
     explicit ResultStorage(Status status) noexcept : status_(status) { clear_if_small(); }
-    explicit ResultStorage(const T& value) noexcept : status_(Status::ok) { std::construct_at(&value_, value); }
+    explicit ResultStorage(const T& value) noexcept : status_(Status::ok) {
+        std::construct_at(&value_, value);
+    }
     template <class Fill>
     ResultStorage(std::in_place_t, Fill&& fill) noexcept {
         clear_if_small();
         status_ = fill(static_cast<void*>(&value_));
     }
 
-  protected:
+ protected:
     T* address() noexcept { return &value_; }
     const T* address() const noexcept { return &value_; }
     Status status_ = Status::ok;
 
-  private:
+ private:
     /// A result that travels in registers is read whole, also when it holds no value.
     void clear_if_small() noexcept {
-        if constexpr (sizeof(T) <= sizeof(std::uint64_t)) std::memset(static_cast<void*>(&value_), 0, sizeof(T));
+        if constexpr (sizeof(T) <= sizeof(std::uint64_t))
+            std::memset(static_cast<void*>(&value_), 0, sizeof(T));
     }
 
     union {
@@ -92,17 +96,17 @@ class ResultStorage {
 
 template <class T>
 class ResultStorage<T, false> {
-  public:
+ public:
     explicit ResultStorage(Status status) noexcept : status_(status) {}
     explicit ResultStorage(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>)
         : status_(Status::ok), value_(std::move(value)) {}
 
-  protected:
+ protected:
     T* address() noexcept { return &*value_; }
     const T* address() const noexcept { return &*value_; }
     Status status_;
 
-  private:
+ private:
     std::optional<T> value_;
 };
 
@@ -114,7 +118,7 @@ template <class T>
 class [[nodiscard]] Result : private detail::ResultStorage<T> {
     using Storage = detail::ResultStorage<T>;
 
-  public:
+ public:
     using value_type = T;
     using error_type = Status;
 
@@ -139,7 +143,7 @@ class [[nodiscard]] Result : private detail::ResultStorage<T> {
         return has_value() ? **this : static_cast<T>(std::forward<U>(other));
     }
 
-  private:
+ private:
     T* checked() noexcept {
         assert(has_value());
         return this->address();
@@ -153,7 +157,7 @@ class [[nodiscard]] Result : private detail::ResultStorage<T> {
 /// Done, or the Status that says why not.
 template <>
 class [[nodiscard]] Result<void> {
-  public:
+ public:
     using value_type = void;
     using error_type = Status;
 
@@ -164,7 +168,7 @@ class [[nodiscard]] Result<void> {
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
     [[nodiscard]] Status error() const noexcept { return status_; }
 
-  private:
+ private:
     Status status_ = Status::ok;
 };
 

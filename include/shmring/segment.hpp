@@ -24,7 +24,8 @@ struct SegmentOptions {
     std::optional<unsigned> trusted_owner{};  ///< opening: a user id that may own it beside our effective one
     bool prefault = true;      ///< touch every page now, so that the data path takes no page fault
     bool lock_memory = false;  ///< mlock: never swapped
-    bool huge_pages = false;   ///< transparent huge pages, now: granted only where the kernel (6.1 on) really made them
+    bool huge_pages =
+        false;  ///< transparent huge pages, now: granted only where the kernel (6.1 on) really made them
     /// Caller-provided memory only: a regular file whose bytes serve as liveness locks (duplicated; the caller keeps its
     /// own and never locks through it), and on creation the first of those bytes. The same file in every process; without
     /// one the ring has no crash recovery.
@@ -65,7 +66,8 @@ struct SegmentSpec {
     std::uint64_t (*data_size_for)(std::uint64_t capacity) noexcept = nullptr;
 };
 
-[[nodiscard]] std::uint64_t type_fingerprint(std::uint32_t size, std::uint32_t alignment, std::string_view schema) noexcept;
+[[nodiscard]] std::uint64_t type_fingerprint(std::uint32_t size, std::uint32_t alignment,
+                                             std::string_view schema) noexcept;
 
 }  // namespace detail
 
@@ -93,35 +95,35 @@ struct SegmentGeometry {
 /// (the mapping is inherited). The destructor unmaps and never removes the name: that is remove().
 /// All set-up calls are noexcept and report through SetupError; the rings turn it into exceptions or error codes.
 class Segment {
-  public:
+ public:
     Segment() noexcept = default;
     Segment(Segment&& other) noexcept;
     Segment& operator=(Segment&& other) noexcept;
     ~Segment();
 
     /// A new name; std::errc::file_exists when it is taken. The name appears complete or not at all.
-    static Segment create(std::string_view name, const detail::SegmentSpec& spec, const SegmentOptions& options,
-                          detail::SetupError& error) noexcept;
+    static Segment create(std::string_view name, const detail::SegmentSpec& spec,
+                          const SegmentOptions& options, detail::SetupError& error) noexcept;
     /// An existing name, checked field by field before use.
     static Segment open(std::string_view name, const detail::SegmentSpec& spec, const SegmentOptions& options,
                         detail::SetupError& error) noexcept;
     /// Whichever comes first, also when many processes try at once. An existing ring must have the asked capacity.
-    static Segment open_or_create(std::string_view name, const detail::SegmentSpec& spec, const SegmentOptions& options,
-                                  detail::SetupError& error) noexcept;
+    static Segment open_or_create(std::string_view name, const detail::SegmentSpec& spec,
+                                  const SegmentOptions& options, detail::SetupError& error) noexcept;
     /// A sealed memfd without a name: for fork, and for passing descriptor() to another process.
     static Segment anonymous(const detail::SegmentSpec& spec, const SegmentOptions& options,
                              detail::SetupError& error) noexcept;
     /// A descriptor received from another process (duplicated; the caller keeps its own). A memfd must be sealed; a file
     /// with a name is checked as open() does.
-    static Segment from_descriptor(int descriptor, const detail::SegmentSpec& spec, const SegmentOptions& options,
-                                   detail::SetupError& error) noexcept;
+    static Segment from_descriptor(int descriptor, const detail::SegmentSpec& spec,
+                                   const SegmentOptions& options, detail::SetupError& error) noexcept;
     /// Formats a segment in memory that is shared already (page-aligned; needed: required_size()), whatever it held before.
     /// The caller keeps it mapped as long as the segment is used.
-    static Segment create_in(std::span<std::byte> memory, const detail::SegmentSpec& spec, const SegmentOptions& options,
-                             detail::SetupError& error) noexcept;
+    static Segment create_in(std::span<std::byte> memory, const detail::SegmentSpec& spec,
+                             const SegmentOptions& options, detail::SetupError& error) noexcept;
     /// Joins a segment that create_in() made in this memory; errc::not_a_segment while it is not finished.
-    static Segment open_in(std::span<std::byte> memory, const detail::SegmentSpec& spec, const SegmentOptions& options,
-                           detail::SetupError& error) noexcept;
+    static Segment open_in(std::span<std::byte> memory, const detail::SegmentSpec& spec,
+                           const SegmentOptions& options, detail::SetupError& error) noexcept;
 
     /// Deletes the name, also of what is no valid segment as long as it is a regular file of ours, and marks the ring retired
     /// for those who still have it mapped. Empty: done.
@@ -137,6 +139,8 @@ class Segment {
     /// The open descriptor (never locked through, so it serves as the probe for liveness), or a duplicate of the liveness
     /// descriptor of caller-provided memory, or -1.
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    /// Which file descriptor() was when we opened it: the application may have closed and reused the number since.
+    [[nodiscard]] const detail::platform::FileIdentity& file_identity() const noexcept { return file_; }
     /// Whether deaths of participants can be noticed: false only for caller memory without a liveness descriptor.
     [[nodiscard]] bool crash_recovery() const noexcept { return descriptor_ >= 0; }
     /// 64 bytes of the application's own, zero at first. The library never reads them; access is the caller's to order.
@@ -148,14 +152,15 @@ class Segment {
     [[nodiscard]] std::string_view name() const noexcept { return name_buffer_.data(); }
     [[nodiscard]] const SegmentGrants& grants() const noexcept { return grants_; }
 
-  private:
+ private:
     friend class SegmentBuilder;
     void let_go() noexcept;
 
     std::byte* base_ = nullptr;
     int descriptor_ = -1;
     bool owns_mapping_ = false;
-    detail::platform::FileIdentity file_{};  // what descriptor_ is: the application may close and reuse the number
+    detail::platform::FileIdentity
+        file_{};  // what descriptor_ is: the application may close and reuse the number
     SegmentGeometry geometry_{};
     SegmentGrants grants_{};
     std::array<char, 252> name_buffer_{};

@@ -1,9 +1,12 @@
 // Everything a program that uses shmring needs, and nothing of what is inside.
 #pragma once
 
+#include "shmring/byte_ring.hpp"
+#include "shmring/codec.hpp"
 #include "shmring/message.hpp"
 #include "shmring/options.hpp"
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"
 #include "shmring/spsc_ring.hpp"
 #include "shmring/wait.hpp"
+#include "shmring/wait_any.hpp"

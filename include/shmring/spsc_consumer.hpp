@@ -20,7 +20,8 @@ namespace shmring {
 /// The one who reads. Move-only; do not move it while a View of it is alive. Destroying it gives the seat back; what it has not
 /// taken waits for its successor. In a forked child every call answers not_owner.
 template <class T>
-class SpscRingConsumer : public detail::StreamEnd<detail::SpscConsumer<T, detail::ShippedEnv>, detail::Role::consumer> {
+class SpscRingConsumer
+    : public detail::StreamEnd<detail::SpscConsumer<T, detail::ShippedEnv>, detail::Role::consumer> {
     using Base = detail::StreamEnd<detail::SpscConsumer<T, detail::ShippedEnv>, detail::Role::consumer>;
     using Base::end_;
     using Base::kNever;
@@ -28,7 +29,7 @@ class SpscRingConsumer : public detail::StreamEnd<detail::SpscConsumer<T, detail
     using Base::side_;
     using Base::waiting;
 
-  public:
+ public:
     class View;
 
     SpscRingConsumer() noexcept = default;
@@ -89,14 +90,15 @@ class SpscRingConsumer : public detail::StreamEnd<detail::SpscConsumer<T, detail
                                   [&](std::uint64_t ns) { return borrowed(waiting(ns, stop, preparing())); });
     }
 
-  private:
+ private:
     /// `call` gets the attempt and says how often to make it; the message is copied straight into the answer.
     template <class Call>
     [[nodiscard]] Result<T> popped(Call&& call) noexcept {
         Result<T> result(std::in_place, [&](void* to) noexcept {
             return call([this, to]() noexcept { return side_.try_pop(to); });
         });
-        if (result) [[likely]] handed_back();
+        if (result) [[likely]]
+            handed_back();
         return result;
     }
     [[nodiscard]] auto preparing() noexcept {
@@ -112,7 +114,7 @@ class SpscRingConsumer : public detail::StreamEnd<detail::SpscConsumer<T, detail
 /// The oldest message, borrowed. Its producer cannot write over it before it is handed back.
 template <class T>
 class SpscRingConsumer<T>::View {
-  public:
+ public:
     View(View&& other) noexcept : consumer_(std::exchange(other.consumer_, nullptr)) {}
     View& operator=(View&&) = delete;
     ~View() { hand_back(); }
@@ -131,7 +133,7 @@ class SpscRingConsumer<T>::View {
         consumer.handed_back();
     }
 
-  private:
+ private:
     friend class SpscRingConsumer;
     explicit View(SpscRingConsumer& consumer) noexcept : consumer_(&consumer) {}
     SpscRingConsumer* consumer_;

@@ -22,7 +22,8 @@ namespace shmring {
 /// The one who writes. Move-only; do not move it while a Claim of it is alive. Destroying it gives the seat back and leaves the
 /// stream open: a restarted producer continues. In a forked child every call answers not_owner.
 template <class T>
-class SpscRingProducer : public detail::StreamEnd<detail::SpscProducer<T, detail::ShippedEnv>, detail::Role::producer> {
+class SpscRingProducer
+    : public detail::StreamEnd<detail::SpscProducer<T, detail::ShippedEnv>, detail::Role::producer> {
     using Base = detail::StreamEnd<detail::SpscProducer<T, detail::ShippedEnv>, detail::Role::producer>;
     using Base::end_;
     using Base::kNever;
@@ -30,7 +31,7 @@ class SpscRingProducer : public detail::StreamEnd<detail::SpscProducer<T, detail
     using Base::side_;
     using Base::waiting;
 
-  public:
+ public:
     class Claim;
 
     SpscRingProducer() noexcept = default;
@@ -51,7 +52,8 @@ class SpscRingProducer : public detail::StreamEnd<detail::SpscProducer<T, detail
         return published(waiting(detail::deadline_after(timeout), stop, pushing(message)));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> try_push_until(const T& message, std::chrono::time_point<Clock, Duration> deadline,
+    [[nodiscard]] Result<void> try_push_until(const T& message,
+                                              std::chrono::time_point<Clock, Duration> deadline,
                                               const std::stop_token& stop = {}) noexcept {
         return published(detail::call_until(
             deadline, [&](std::uint64_t ns) -> Result<void> { return waiting(ns, stop, pushing(message)); }));
@@ -90,8 +92,8 @@ class SpscRingProducer : public detail::StreamEnd<detail::SpscProducer<T, detail
     }
     /// Constructs the message in the ring as T{arguments...}. Statuses as for try_push.
     template <class... Arguments>
-        requires(noexcept(T{std::declval<Arguments>()...}))
-    [[nodiscard]] Result<void> try_emplace(Arguments&&... arguments) noexcept {
+    requires(noexcept(T{std::declval<Arguments>()...}))
+        [[nodiscard]] Result<void> try_emplace(Arguments&&... arguments) noexcept {
         const Status ready = once(preparing());
         if (ready != Status::ok) return ready;
         ::new (static_cast<void*>(side_.place())) T{std::forward<Arguments>(arguments)...};
@@ -99,7 +101,7 @@ class SpscRingProducer : public detail::StreamEnd<detail::SpscProducer<T, detail
         return published(Status::ok);
     }
 
-  private:
+ private:
     [[nodiscard]] auto pushing(const T& message) noexcept {
         return [this, &message]() noexcept { return side_.try_push(message); };
     }
@@ -107,7 +109,8 @@ class SpscRingProducer : public detail::StreamEnd<detail::SpscProducer<T, detail
         return [this]() noexcept { return side_.prepare(); };
     }
     [[nodiscard]] Result<void> published(Result<void> result) noexcept {
-        if (!result) [[unlikely]] return result;
+        if (!result) [[unlikely]]
+            return result;
         end_.wake_peer();
         return result;
     }
@@ -120,7 +123,7 @@ class SpscRingProducer : public detail::StreamEnd<detail::SpscProducer<T, detail
 /// One message under construction in the ring. Its bytes are those of an old message until they are written.
 template <class T>
 class SpscRingProducer<T>::Claim {
-  public:
+ public:
     Claim(Claim&& other) noexcept : producer_(std::exchange(other.producer_, nullptr)) {}
     Claim& operator=(Claim&&) = delete;
     ~Claim() = default;  // not committed: not sent
@@ -139,7 +142,7 @@ class SpscRingProducer<T>::Claim {
         (void)producer.published(Status::ok);
     }
 
-  private:
+ private:
     friend class SpscRingProducer;
     explicit Claim(SpscRingProducer& producer) noexcept : producer_(&producer) {}
     SpscRingProducer* producer_;

@@ -22,13 +22,14 @@ namespace shmring {
 ///
 /// Thread safety: the ring object may be read by many threads; each Producer and Consumer belongs to one thread at a time.
 template <class T>
-class SpscRing : public detail::SeatedRing<SpscRing<T>, SpscRingProducer<T>, SpscRingConsumer<T>, RingOptions> {
+class SpscRing
+    : public detail::SeatedRing<SpscRing<T>, SpscRingProducer<T>, SpscRingConsumer<T>, RingOptions> {
     static_assert(detail::explain_message<T>());
     using Env = detail::ShippedEnv;
     using Base = detail::SeatedRing<SpscRing<T>, SpscRingProducer<T>, SpscRingConsumer<T>, RingOptions>;
     static constexpr detail::BlockShape kShape = detail::BlockShape::of(sizeof(T), alignof(T));
 
-  public:
+ public:
     using value_type = T;
 
     /// An empty object without a ring: what the noexcept factories return when they fail.
@@ -36,7 +37,8 @@ class SpscRing : public detail::SeatedRing<SpscRing<T>, SpscRingProducer<T>, Sps
 
     /// Messages the ring holds at most: exactly what was asked for when it was made.
     [[nodiscard]] std::uint64_t capacity() const noexcept { return this->segment().geometry().capacity; }
-    /// How many messages are in the ring, as of some moment during the call. Searches the commit words: O(log capacity).
+    /// About how many messages are in the ring: exact while nobody moves, else off by what moved during the call. Searches the
+    /// commit words: O(log capacity).
     [[nodiscard]] std::uint64_t count_approx() const noexcept {
         return detail::count_committed<T>(memory(this->segment()));
     }
@@ -61,7 +63,7 @@ class SpscRing : public detail::SeatedRing<SpscRing<T>, SpscRingProducer<T>, Sps
         return spec;
     }
 
-  private:
+ private:
     friend Base;
     friend detail::RingFactory<SpscRing<T>, RingOptions>;
     using Base::Base;

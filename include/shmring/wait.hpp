@@ -28,7 +28,7 @@ namespace detail {
 template <class Rep, class Period>
 [[nodiscard]] std::uint64_t deadline_after(std::chrono::duration<Rep, Period> duration) noexcept {
     const long double ns = std::ceil(std::chrono::duration<long double, std::nano>(duration).count());
-    if (!(ns > 0)) return 0;                   // nor does a NaN wait for ever
+    if (!(ns > 0)) return 0;                     // nor does a NaN wait for ever
     constexpr long double kFarthest_ns = 4e18L;  // 126 years, a quarter of what 64 bits hold
     if (ns >= kFarthest_ns) return platform::kNever;
     return platform::monotonic_ns() + static_cast<std::uint64_t>(ns);
@@ -58,7 +58,7 @@ auto call_until(std::chrono::time_point<Clock, Duration> deadline, Call&& call) 
 /// What the waits of one handle have in common: the policy, the adapted polling time, and how often it slept.
 template <class Env>
 class Waiter {
-  public:
+ public:
     void set_policy(const WaitPolicy& policy) noexcept {
         policy_ = policy;
         spin_ns_ = longest_spin_ns();
@@ -69,8 +69,9 @@ class Waiter {
     /// Repeats `attempt()` (a Status) while it answers `not_yet`, until it answers otherwise or `deadline_ns` passes.
     /// `examine()` is called about once per `period_ns` of sleep, to find out who died; what it finds, `attempt` reports.
     template <class Attempt, class Examine>
-    [[nodiscard]] Status wait(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns, std::uint64_t period_ns,
-                              const std::stop_token& stop, Attempt&& attempt, Examine&& examine) noexcept {
+    [[nodiscard]] Status wait(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
+                              std::uint64_t period_ns, const std::stop_token& stop, Attempt&& attempt,
+                              Examine&& examine) noexcept {
         const std::uint64_t start_ns = Env::now();
         Status status = poll(not_yet, start_ns, deadline_ns, stop, attempt);
         if (status != not_yet) return status;
@@ -81,7 +82,7 @@ class Waiter {
         return status;
     }
 
-  private:
+ private:
     static constexpr int kPollsPerClock = 16;  // reading the clock costs about as much as this many polls
 
     [[nodiscard]] std::uint64_t longest_spin_ns() const noexcept {
@@ -116,10 +117,12 @@ class Waiter {
     }
 
     template <class Attempt, class Examine>
-    [[nodiscard]] Status sleep(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns, std::uint64_t period_ns,
-                               const std::stop_token& stop, Attempt& attempt, Examine& examine) noexcept {
+    [[nodiscard]] Status sleep(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
+                               std::uint64_t period_ns, const std::stop_token& stop, Attempt& attempt,
+                               Examine& examine) noexcept {
         Status status = not_yet;
-        const std::stop_callback wake_on_stop(stop, [&line]() noexcept { EventCount<Env>::notify_all(line); });
+        const std::stop_callback wake_on_stop(stop,
+                                              [&line]() noexcept { EventCount<Env>::notify_all(line); });
         const auto over = [&]() noexcept {
             status = attempt();
             if (status == not_yet && stop.stop_requested()) status = Status::interrupted;

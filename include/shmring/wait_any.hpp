@@ -21,14 +21,16 @@ namespace detail {
 using ReadPoint = WaitPoint<ShippedEnv>;
 
 /// Waits until a point is ready. `start` is where the search begins: move it on after each call and ready rings take turns.
-[[nodiscard]] Result<std::size_t> wait_for_any(std::span<ReadPoint> points, std::span<platform::FutexTarget> targets,
-                                               std::size_t start, std::uint64_t deadline_ns, const WaitPolicy& policy,
+[[nodiscard]] Result<std::size_t> wait_for_any(std::span<ReadPoint> points,
+                                               std::span<platform::FutexTarget> targets, std::size_t start,
+                                               std::uint64_t deadline_ns, const WaitPolicy& policy,
                                                const std::stop_token& stop) noexcept;
 /// A number that grows with each call of this thread: where to start, so that ready rings take turns.
 [[nodiscard]] std::size_t next_turn() noexcept;
 
 template <class... Consumers>
-[[nodiscard]] Result<std::size_t> wait_any_until_ns(std::uint64_t deadline_ns, Consumers&... consumers) noexcept {
+[[nodiscard]] Result<std::size_t> wait_any_until_ns(std::uint64_t deadline_ns,
+                                                    Consumers&... consumers) noexcept {
     std::array<ReadPoint, sizeof...(Consumers)> points{consumers.read_point()...};
     std::array<platform::FutexTarget, sizeof...(Consumers)> targets;
     return wait_for_any(points, targets, next_turn() % sizeof...(Consumers), deadline_ns, {}, {});
@@ -39,21 +41,21 @@ template <class... Consumers>
 /// Waits until one of the consumers can be read without waiting and answers its place in the argument list. A stream that has
 /// ended or lost its producer can be "read": the call on it says so. Ready ones take turns. Consumers of any ring, all used by this thread.
 template <class... Consumers>
-    requires(sizeof...(Consumers) > 0)
-[[nodiscard]] Result<std::size_t> wait_any(Consumers&... consumers) noexcept {
+requires(sizeof...(Consumers) > 0)
+    [[nodiscard]] Result<std::size_t> wait_any(Consumers&... consumers) noexcept {
     return detail::wait_any_until_ns(detail::platform::kNever, consumers...);
 }
 /// As wait_any, at most for `timeout`: then timed_out.
 template <class Rep, class Period, class... Consumers>
-    requires(sizeof...(Consumers) > 0)
-[[nodiscard]] Result<std::size_t> wait_any_for(std::chrono::duration<Rep, Period> timeout,
-                                               Consumers&... consumers) noexcept {
+requires(sizeof...(Consumers) > 0)
+    [[nodiscard]] Result<std::size_t> wait_any_for(std::chrono::duration<Rep, Period> timeout,
+                                                   Consumers&... consumers) noexcept {
     return detail::wait_any_until_ns(detail::deadline_after(timeout), consumers...);
 }
 template <class Clock, class Duration, class... Consumers>
-    requires(sizeof...(Consumers) > 0)
-[[nodiscard]] Result<std::size_t> wait_any_until(std::chrono::time_point<Clock, Duration> deadline,
-                                                 Consumers&... consumers) noexcept {
+requires(sizeof...(Consumers) > 0)
+    [[nodiscard]] Result<std::size_t> wait_any_until(std::chrono::time_point<Clock, Duration> deadline,
+                                                     Consumers&... consumers) noexcept {
     return detail::call_until(
         deadline, [&](std::uint64_t ns) noexcept { return detail::wait_any_until_ns(ns, consumers...); });
 }
@@ -61,7 +63,7 @@ template <class Clock, class Duration, class... Consumers>
 /// The same for a number of consumers that is not known at compile time. Up to 128 are one system call (Linux 5.16); with more,
 /// or on older kernels, a sleeping wait looks around every millisecond. Holds references: the consumers must not move. One thread.
 class WaitSet {
-  public:
+ public:
     /// Adds a consumer; its index is the number of those added before. May throw std::bad_alloc.
     template <class Consumer>
     void add(Consumer& consumer) {
@@ -87,11 +89,13 @@ class WaitSet {
     template <class Clock, class Duration>
     [[nodiscard]] Result<std::size_t> wait_until(std::chrono::time_point<Clock, Duration> deadline,
                                                  const std::stop_token& stop = {}) noexcept {
-        return detail::call_until(deadline, [&](std::uint64_t ns) noexcept { return wait_until_ns(ns, stop); });
+        return detail::call_until(deadline,
+                                  [&](std::uint64_t ns) noexcept { return wait_until_ns(ns, stop); });
     }
 
-  private:
-    [[nodiscard]] Result<std::size_t> wait_until_ns(std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {
+ private:
+    [[nodiscard]] Result<std::size_t> wait_until_ns(std::uint64_t deadline_ns,
+                                                    const std::stop_token& stop) noexcept {
         if (points_.empty()) return Status::empty;
         turn_ = turn_ + 1 < points_.size() ? turn_ + 1 : 0;
         return detail::wait_for_any(points_, targets_, turn_, deadline_ns, policy_, stop);

@@ -26,8 +26,12 @@ namespace shmring::test {
 struct Ended {
     int status = -1;
 
-    [[nodiscard]] bool exited_with(int code) const { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
-    [[nodiscard]] bool killed_by(int signal) const { return WIFSIGNALED(status) && WTERMSIG(status) == signal; }
+    [[nodiscard]] bool exited_with(int code) const {
+        return WIFEXITED(status) && WEXITSTATUS(status) == code;
+    }
+    [[nodiscard]] bool killed_by(int signal) const {
+        return WIFSIGNALED(status) && WTERMSIG(status) == signal;
+    }
     friend std::ostream& operator<<(std::ostream& out, const Ended& ended) {
         if (WIFEXITED(ended.status)) return out << "exited with " << WEXITSTATUS(ended.status);
         if (WIFSIGNALED(ended.status)) return out << "killed by signal " << WTERMSIG(ended.status);
@@ -36,14 +40,15 @@ struct Ended {
 };
 
 /// What a child's body returns or makes its process exit with.
-inline constexpr int kCannotBeTriedHere = 77;   ///< the machine does not allow what the test needs: skip it
-inline constexpr int kExpectationFailed = 120;  ///< a GoogleTest expectation in the child failed; its text was printed
+inline constexpr int kCannotBeTriedHere = 77;  ///< the machine does not allow what the test needs: skip it
+inline constexpr int kExpectationFailed =
+    120;  ///< a GoogleTest expectation in the child failed; its text was printed
 inline constexpr int kExceptionEscaped = 121;
 
 /// A forked child that runs `body()`, whose int is its exit code (no int: 0). GoogleTest expectations work in it.
 /// The body ends by _exit: no destructor of the parent's objects, no atexit handler runs in the child.
 class ChildProcess {
-  public:
+ public:
     static constexpr std::chrono::seconds kWatchdog{60};
 
     template <class Body>
@@ -58,7 +63,8 @@ class ChildProcess {
         ::alarm(static_cast<unsigned>(watchdog_.count()) + 30);
         ::_exit(run(body));
     }
-    ChildProcess(ChildProcess&& other) noexcept : pid_(std::exchange(other.pid_, -1)), watchdog_(other.watchdog_) {}
+    ChildProcess(ChildProcess&& other) noexcept
+        : pid_(std::exchange(other.pid_, -1)), watchdog_(other.watchdog_) {}
     ChildProcess& operator=(ChildProcess&&) = delete;
     ~ChildProcess() {
         if (pid_ <= 0) return;
@@ -67,7 +73,13 @@ class ChildProcess {
     }
 
     [[nodiscard]] pid_t pid() const { return pid_; }
-    void kill(int signal) const { ::kill(pid_, signal); }
+    /// Not after its end was waited for: its number may be somebody else's by then (and -1 would be everybody).
+    void kill(int signal) const {
+        if (pid_ > 0)
+            ::kill(pid_, signal);
+        else
+            ADD_FAILURE() << "there is no child to send signal " << signal << " to";
+    }
 
     /// Waits for its end. A child that outlasts the watchdog is killed, and the test fails.
     Ended join() {
@@ -79,7 +91,7 @@ class ChildProcess {
         return reap();
     }
 
-  private:
+ private:
     template <class Body>
     static int run(Body& body) {
         int code = 0;
@@ -105,7 +117,8 @@ class ChildProcess {
             return false;
         }
         for (;;) {
-            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+            const auto left =
+                std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
             if (left.count() <= 0) break;
             pollfd ended{handle, POLLIN, 0};
             const int ready = ::poll(&ended, 1, static_cast<int>(left.count()));
@@ -113,7 +126,8 @@ class ChildProcess {
         }
         ::close(handle);
         siginfo_t info{};
-        return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+        return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_pid != 0;
     }
 
     Ended reap() {
@@ -137,7 +151,7 @@ class ChildProcess {
 /// Lets processes through one by one: each pass() waits until somebody has called let_through() for it. Made before the fork.
 /// Two of them are a start line: the runners let the starter through, the starter lets the runners through.
 class Turnstile {
-  public:
+ public:
     Turnstile() {
         if (::pipe2(ends_.data(), O_NONBLOCK) != 0) ADD_FAILURE() << "cannot make a pipe, errno " << errno;
     }
@@ -159,7 +173,8 @@ class Turnstile {
         char token = 0;
         pollfd readable{ends_[0], POLLIN, 0};
         for (;;) {
-            const int ready = ::poll(&readable, 1, static_cast<int>(std::chrono::milliseconds(kWatchdog).count()));
+            const int ready =
+                ::poll(&readable, 1, static_cast<int>(std::chrono::milliseconds(kWatchdog).count()));
             if (ready > 0 && ::read(ends_[0], &token, 1) == 1) return true;
             if (ready > 0 || (ready < 0 && errno == EINTR)) continue;
             ADD_FAILURE() << "nobody opened the turnstile within " << kWatchdog.count() << " s";
@@ -167,7 +182,7 @@ class Turnstile {
         }
     }
 
-  private:
+ private:
     static constexpr std::chrono::seconds kWatchdog{60};
     std::array<int, 2> ends_{-1, -1};
 };

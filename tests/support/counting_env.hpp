@@ -30,7 +30,8 @@ struct Operation {
 using Operations = std::vector<Operation>;
 
 /// For the messages of failing tests.
-inline void PrintTo(const Operation& operation, std::ostream* out) {  // NOLINT(readability-identifier-naming): GoogleTest's
+inline void PrintTo(const Operation& operation,
+                    std::ostream* out) {  // NOLINT(readability-identifier-naming): GoogleTest's
     static constexpr const char* kKinds[] = {"load",  "store",   "exchange",   "copy_in",   "copy_out",
                                              "pause", "barrier", "futex_wait", "futex_wake"};
     *out << kKinds[static_cast<int>(operation.kind)] << " of " << operation.address << " order "
@@ -39,7 +40,8 @@ inline void PrintTo(const Operation& operation, std::ostream* out) {  // NOLINT(
 
 /// All that a CountingEnv does goes here.
 struct World {
-    using Sleep = std::function<detail::platform::FutexResult(std::uint32_t expected, std::uint64_t deadline_ns)>;
+    using Sleep =
+        std::function<detail::platform::FutexResult(std::uint32_t expected, std::uint64_t deadline_ns)>;
 
     Operations operations{};
     std::uint64_t now_ns = 1'000'000'000'000;
@@ -48,7 +50,7 @@ struct World {
     std::function<void(const Operation&)> meanwhile{};
     /// What a sleep comes to. Without one, it lasts to its deadline.
     Sleep sleep{};
-    std::vector<int> wakes{};                    // how many each futex_wake asked for
+    std::vector<int> wakes{};  // how many each futex_wake asked for
     std::vector<std::uint64_t> sleep_deadlines_ns{};
 
     void happens(const Operation& operation) {
@@ -87,7 +89,7 @@ struct CountingEnv {
     /// The size and representation of std::atomic<T>.
     template <class T>
     class Atom {
-      public:
+     public:
         Atom() noexcept = default;
         explicit Atom(T value) noexcept : value_(value) {}
 
@@ -107,7 +109,8 @@ struct CountingEnv {
             happens(Operation::Kind::exchange, order);
             return value_.fetch_or(value, order);
         }
-        bool compare_exchange_weak(T& expected, T desired, std::memory_order success, std::memory_order failure) noexcept {
+        bool compare_exchange_weak(T& expected, T desired, std::memory_order success,
+                                   std::memory_order failure) noexcept {
             happens(Operation::Kind::exchange, success);
             return value_.compare_exchange_strong(expected, desired, success, failure);
         }
@@ -117,7 +120,7 @@ struct CountingEnv {
             return value_.compare_exchange_strong(expected, desired, success, failure);
         }
 
-      private:
+     private:
         void happens(Operation::Kind kind, std::memory_order order) const noexcept {
             world.happens({.kind = kind, .address = this, .order = order});
         }

@@ -18,7 +18,8 @@
 namespace shmring {
 
 /// For the messages of failing tests.
-inline void PrintTo(Status status, std::ostream* out) {  // NOLINT(readability-identifier-naming): GoogleTest's
+inline void PrintTo(Status status,
+                    std::ostream* out) {  // NOLINT(readability-identifier-naming): GoogleTest's
     *out << to_string(status);
 }
 
@@ -34,7 +35,8 @@ struct alignas(Align) Sized {
     [[nodiscard]] static Sized numbered(std::uint64_t number) noexcept {
         Sized message;
         for (std::size_t at = 0; at < Size; at += sizeof number) {
-            const std::uint64_t mixed = number + at * 0x0101'0101'0101'0101;  // no two places of a message look alike
+            const std::uint64_t mixed =
+                number + at * 0x0101'0101'0101'0101;  // no two places of a message look alike
             std::memcpy(message.bytes.data() + at, &mixed, std::min(sizeof mixed, Size - at));
         }
         return message;
@@ -46,7 +48,7 @@ struct alignas(Align) Sized {
 /// the address sanitizer sees a step outside.
 template <class T, class Env>
 class MemoryRing {
-  public:
+ public:
     using Cursor = detail::SpscCursor<T, Env>;
     using Producer = detail::SpscProducer<T, Env>;
     using Consumer = detail::SpscConsumer<T, Env>;
@@ -65,7 +67,8 @@ class MemoryRing {
     /// position was last published at `published`.
     void arrange(std::uint64_t read_pos, std::uint64_t write_pos, std::uint64_t published) {
         std::memset(blocks_.get(), 0, block_count_ * kStride);
-        for (std::uint64_t index = 0; index != block_count_; ++index) ::new (blocks_.get() + index * kStride) Word{};
+        for (std::uint64_t index = 0; index != block_count_; ++index)
+            ::new (blocks_.get() + index * kStride) Word{};
         control().closed.store(0, std::memory_order_relaxed);
         control().read_pos.store(read_pos, std::memory_order_relaxed);
         control().read_pos_published.store(published, std::memory_order_relaxed);
@@ -85,14 +88,18 @@ class MemoryRing {
     }
     void arrange(std::uint64_t read_pos, std::uint64_t write_pos) { arrange(read_pos, write_pos, read_pos); }
 
-    [[nodiscard]] detail::SpscMemory<Env> memory() { return {control_.get(), blocks_.get(), capacity_, block_count_}; }
+    [[nodiscard]] detail::SpscMemory<Env> memory() {
+        return {control_.get(), blocks_.get(), capacity_, block_count_};
+    }
     [[nodiscard]] detail::SpscControl<Env>& control() { return *control_; }
     [[nodiscard]] std::uint64_t capacity() const { return capacity_; }
     [[nodiscard]] std::uint64_t block_count() const { return block_count_; }
     [[nodiscard]] std::uint64_t positions_per_lap() const { return block_count_ * kPerBlock; }
     [[nodiscard]] std::uint64_t lap_of(std::uint64_t block) const { return block / block_count_ + 1; }
 
-    [[nodiscard]] Word& word(std::uint64_t index) { return *reinterpret_cast<Word*>(blocks_.get() + index * kStride); }
+    [[nodiscard]] Word& word(std::uint64_t index) {
+        return *reinterpret_cast<Word*>(blocks_.get() + index * kStride);
+    }
     /// Where the message of a position stands, worked out from the text of layout.hpp and not by the cursor.
     [[nodiscard]] std::byte* at(std::uint64_t position) {
         return blocks_.get() + position / kPerBlock % block_count_ * kStride + Cursor::kShape.payload_offset +
@@ -102,7 +109,7 @@ class MemoryRing {
     [[nodiscard]] Producer join_producer(Status& status) { return Producer::join(memory(), status); }
     [[nodiscard]] Consumer join_consumer(Status& status) { return Consumer::join(memory(), status); }
 
-  private:
+ private:
     static constexpr std::align_val_t kAlignment{std::max(alignof(T), detail::kLineSize)};
     struct Free {
         void operator()(std::byte* memory) const noexcept { ::operator delete(memory, kAlignment); }
@@ -116,7 +123,7 @@ class MemoryRing {
 
 /// A MemoryRing with both its sides, whatever its messages are: a test over many types is compiled once.
 class AnyRing {
-  public:
+ public:
     AnyRing() = default;
     AnyRing(const AnyRing&) = delete;
     AnyRing& operator=(const AnyRing&) = delete;
@@ -152,7 +159,7 @@ class AnyRing {
 
 template <class T, class Env>
 class AnyRingOf : public AnyRing {
-  public:
+ public:
     explicit AnyRingOf(std::uint64_t capacity) : ring_(capacity) {}
 
     void arrange(std::uint64_t read_pos, std::uint64_t write_pos, std::uint64_t published) override {
@@ -160,7 +167,9 @@ class AnyRingOf : public AnyRing {
     }
     [[nodiscard]] std::uint64_t capacity() const override { return ring_.capacity(); }
     [[nodiscard]] std::uint64_t positions_per_lap() const override { return ring_.positions_per_lap(); }
-    [[nodiscard]] std::uint64_t count_committed() override { return detail::count_committed<T>(ring_.memory()); }
+    [[nodiscard]] std::uint64_t count_committed() override {
+        return detail::count_committed<T>(ring_.memory());
+    }
     [[nodiscard]] Status join_producer() override {
         Status status = Status::corrupt;
         producer_ = ring_.join_producer(status);
@@ -174,7 +183,9 @@ class AnyRingOf : public AnyRing {
     [[nodiscard]] std::uint64_t write_pos() const override { return producer_.position(); }
     [[nodiscard]] std::uint64_t read_pos() const override { return consumer_.position(); }
 
-    [[nodiscard]] Status push(std::uint64_t number) override { return producer_.try_push(T::numbered(number)); }
+    [[nodiscard]] Status push(std::uint64_t number) override {
+        return producer_.try_push(T::numbered(number));
+    }
     [[nodiscard]] std::size_t push_n(std::uint64_t first, std::size_t count, Status& status) override {
         std::vector<T> messages;
         for (std::size_t at = 0; at != count; ++at) messages.push_back(T::numbered(first + at));
@@ -201,7 +212,8 @@ class AnyRingOf : public AnyRing {
         Taken taken;
         taken.count = consumer_.try_pop_n(messages.data(), count, taken.status);
         for (std::size_t at = 0; at != messages.size(); ++at)
-            taken.right = taken.right && messages[at] == (at < taken.count ? T::numbered(first + at) : untouched);
+            taken.right =
+                taken.right && messages[at] == (at < taken.count ? T::numbered(first + at) : untouched);
         return taken;
     }
     [[nodiscard]] Taken borrow(std::uint64_t number, bool hand_back) override {
@@ -213,7 +225,7 @@ class AnyRingOf : public AnyRing {
         return {status, 1, right};
     }
 
-  private:
+ private:
     MemoryRing<T, Env> ring_;
     typename MemoryRing<T, Env>::Producer producer_{};
     typename MemoryRing<T, Env>::Consumer consumer_{};

@@ -19,7 +19,8 @@ namespace shmring::test {
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
     const auto write = [](const char* path, const std::string& text) {
         const int file = ::open(path, O_WRONLY | O_CLOEXEC);
-        const bool written = file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+        const bool written =
+            file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
         if (file >= 0) ::close(file);
         return written;
     };
@@ -29,7 +30,7 @@ namespace shmring::test {
 
 /// Replaces /dev/shm by a tmpfs with these mount options, until the end of the scope.
 class PrivateShm {
-  public:
+ public:
     explicit PrivateShm(const std::string& options)
         : mounted_(::mount("shmring-test", "/dev/shm", "tmpfs", 0, options.c_str()) == 0) {
         if (!mounted_) std::perror("mount of a tmpfs");
@@ -41,7 +42,7 @@ class PrivateShm {
     }
     explicit operator bool() const { return mounted_; }
 
-  private:
+ private:
     bool mounted_;
 };
 

@@ -54,13 +54,15 @@ struct Outcome {
     outcome.segment = Segment::open(name, spec, options, outcome.error);
     return outcome;
 }
-[[nodiscard]] inline Outcome open_or_create(std::string_view name, const detail::SegmentSpec& spec = test_spec(),
+[[nodiscard]] inline Outcome open_or_create(std::string_view name,
+                                            const detail::SegmentSpec& spec = test_spec(),
                                             const SegmentOptions& options = {}) {
     Outcome outcome;
     outcome.segment = Segment::open_or_create(name, spec, options, outcome.error);
     return outcome;
 }
-[[nodiscard]] inline Outcome anonymous(const detail::SegmentSpec& spec = test_spec(), const SegmentOptions& options = {}) {
+[[nodiscard]] inline Outcome anonymous(const detail::SegmentSpec& spec = test_spec(),
+                                       const SegmentOptions& options = {}) {
     Outcome outcome;
     outcome.segment = Segment::anonymous(spec, options, outcome.error);
     return outcome;

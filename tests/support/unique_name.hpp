@@ -12,7 +12,7 @@
 namespace shmring::test {
 
 class UniqueName {
-  public:
+ public:
     UniqueName() : UniqueName("") {}
     /// `suffix` tells several names of one test apart for people who look into /dev/shm.
     explicit UniqueName(std::string_view suffix) {
@@ -31,7 +31,7 @@ class UniqueName {
     [[nodiscard]] std::string path() const { return "/dev/shm/" + name_; }
     operator std::string_view() const { return name_; }
 
-  private:
+ private:
     void remove() const {
         std::error_code ignored;
         std::filesystem::remove_all(path(), ignored);

@@ -9,7 +9,7 @@ namespace shmring::detail {
 
 /// Up to 64 records at once. Private to one handle, one thread.
 class BorrowLedger {
-  public:
+ public:
     static constexpr std::uint32_t kMost = 64;
 
     [[nodiscard]] bool full() const noexcept { return next_ - oldest_ == kMost; }
@@ -34,7 +34,7 @@ class BorrowLedger {
         return bytes;
     }
 
-  private:
+ private:
     std::array<std::uint64_t, kMost> lent_{};
     std::uint64_t returned_ = 0;
     std::uint32_t oldest_ = 0;

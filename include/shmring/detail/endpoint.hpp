@@ -22,7 +22,7 @@ void refuse_empty_ring(SetupError& error) noexcept;
 
 /// Move-only. Holds the segment open, so that an end outlives the ring object it came from. One thread at a time.
 class Endpoint {
-  public:
+ public:
     using Control = SpscControl<ShippedEnv>;
     using Events = EventCount<ShippedEnv>;
 
@@ -35,7 +35,8 @@ class Endpoint {
     ~Endpoint() { leave(); }
 
     /// Attaches and takes the seat of `role` (producer or consumer). errc::seat_taken while a live participant has it.
-    static Endpoint take(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy, SetupError& error) noexcept;
+    static Endpoint take(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
+                         SetupError& error) noexcept;
     /// Gives seat and record back; the stream stays open for a successor. Nothing happens in a forked child.
     void leave() noexcept;
 
@@ -49,7 +50,8 @@ class Endpoint {
 
     /// After something was published or handed back: wakes the peer if it sleeps. One load while it does not.
     void wake_peer() noexcept {
-        if (Events::somebody_waits(*peer_line_)) [[unlikely]] wake_sleeping_peer();
+        if (Events::somebody_waits(*peer_line_)) [[unlikely]]
+            wake_sleeping_peer();
     }
     /// The ring's positions made no sense: gives everything back and says so.
     void refuse_corrupt(SetupError& error) noexcept;
@@ -62,18 +64,21 @@ class Endpoint {
     /// One attempt, unless this end belongs to another process.
     template <class Attempt>
     [[nodiscard]] Status try_once(Status not_yet, Attempt&& attempt) noexcept {
-        if (!usable()) [[unlikely]] return Status::not_owner;
+        if (!usable()) [[unlikely]]
+            return Status::not_owner;
         const Status status = attempt();
-        if (status == Status::ok) [[likely]] return status;
+        if (status == Status::ok) [[likely]]
+            return status;
         return status == not_yet ? judge_miss(not_yet, attempt) : status;
     }
     /// Attempts until it succeeds, fails for good, or `deadline_ns` passes; see Waiter::wait. `on_stall()` runs once when the first
     /// attempt did not succeed.
     template <class Attempt, class OnStall>
-    [[nodiscard]] Status wait(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop, Attempt&& attempt,
-                              OnStall&& on_stall) noexcept {
+    [[nodiscard]] Status wait(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
+                              Attempt&& attempt, OnStall&& on_stall) noexcept {
         const Status first = try_once(not_yet, attempt);
-        if (first != not_yet) [[likely]] return first;
+        if (first != not_yet) [[likely]]
+            return first;
         if (deadline_ns == 0) return Status::timed_out;
         on_stall();
         return wait_longer(not_yet, deadline_ns, stop, [&]() noexcept { return try_once(not_yet, attempt); });
@@ -82,15 +87,16 @@ class Endpoint {
     /// Brings the record's counters up to date: called on slow paths only, so that the fast path writes none.
     void account(std::uint64_t messages, std::uint64_t bytes, std::uint64_t high_water) noexcept;
 
-  private:
+ private:
     static constexpr std::uint32_t kMissesPerLook = 8;  // at the coarse clock, which costs a few ns
 
     template <class Attempt>
-    [[nodiscard, gnu::noinline]] Status wait_longer(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
-                                                    Attempt&& attempt) noexcept {
+    [[nodiscard, gnu::noinline]] Status wait_longer(Status not_yet, std::uint64_t deadline_ns,
+                                                    const std::stop_token& stop, Attempt&& attempt) noexcept {
         count_stall();
-        const Status status = waiter_.wait(*own_line_, not_yet, deadline_ns, segment_->geometry().liveness_period_ns, stop,
-                                           attempt, [this]() noexcept { examine_peer(); });
+        const Status status =
+            waiter_.wait(*own_line_, not_yet, deadline_ns, segment_->geometry().liveness_period_ns, stop,
+                         attempt, [this]() noexcept { examine_peer(); });
         count_sleeps();
         if (status != Status::timed_out) return status;
         // Many waits shorter than a liveness period must learn of a death as one long wait does.
@@ -101,13 +107,15 @@ class Endpoint {
     /// Turns "nothing yet" (empty or full) into peer_lost when the peer is known to be dead; now and then asks whether it is.
     template <class Attempt>
     [[nodiscard]] Status judge_miss(Status not_yet, Attempt& attempt) noexcept {
-        if (++misses_ % kMissesPerLook == 0) [[unlikely]] look_after_peer();
+        if (++misses_ % kMissesPerLook == 0) [[unlikely]]
+            look_after_peer();
         return judge_lost(not_yet, attempt);
     }
     /// After a last attempt: the dead one may have published between our attempt and its death.
     template <class Attempt>
     [[nodiscard]] Status judge_lost(Status not_yet, Attempt& attempt) noexcept {
-        if (seat_state(peer_seat_->load(acquire)) != SeatState::lost) [[likely]] return not_yet;  // [seat] acquire side
+        if (seat_state(peer_seat_->load(acquire)) != SeatState::lost) [[likely]]
+            return not_yet;  // [seat] acquire side
         const Status last = attempt();
         return last == not_yet ? Status::peer_lost : last;
     }

@@ -32,14 +32,17 @@ struct ShippedEnv {
                                                 std::uint64_t deadline_ns) noexcept {
         return platform::futex_wait_any(targets, count, deadline_ns);
     }
-    static int futex_wake(const std::uint32_t* word, int count) noexcept { return platform::futex_wake(word, count); }
+    static int futex_wake(const std::uint32_t* word, int count) noexcept {
+        return platform::futex_wake(word, count);
+    }
     static std::uint64_t now() noexcept { return platform::monotonic_ns(); }
     static std::uint64_t coarse_now() noexcept { return platform::coarse_monotonic_ns(); }
-    static platform::LockState probe(int descriptor, const platform::FileIdentity& file, std::uint64_t byte) noexcept {
+    static platform::LockState probe(int descriptor, const platform::FileIdentity& file,
+                                     std::uint64_t byte) noexcept {
         return platform::probe_lock(descriptor, file, byte);
     }
 
-  private:
+ private:
     static void copy(void* to, const void* from, std::size_t size) noexcept {
         if (size != 0) std::memcpy(to, from, size);  // an empty message may come as a null pointer
     }

@@ -29,7 +29,7 @@ enum class SleepResult { ready, timed_out, interrupted };
 
 template <class Env>
 class EventCount {
-  public:
+ public:
     /// Whether anybody may be asleep. Call it after publishing; if true, call notify().
     [[nodiscard]] static bool somebody_waits(const EventLine<Env>& line) noexcept {
         Env::compiler_barrier();
@@ -45,7 +45,8 @@ class EventCount {
             const std::uint64_t waiters = seen & kWaitersMask;
             if (waiters == 0) return;
             credits = waiters < count ? waiters : count;
-        } while (!line.word.compare_exchange_weak(seen, seen + kOneEpoch - credits, release, relaxed));  // [wake] release side
+        } while (!line.word.compare_exchange_weak(seen, seen + kOneEpoch - credits, release,
+                                                  relaxed));  // [wake] release side
         Env::futex_wake(futex_word(line), static_cast<int>(credits));
     }
 
@@ -63,8 +64,8 @@ class EventCount {
     /// sleep. `on_period()` runs after each full sleep of `period_ns`, so that the caller can ask who is alive.
     /// `interrupted` when a signal ended a sleep.
     template <class Attempt, class OnPeriod>
-    static SleepResult sleep(EventLine<Env>& line, std::uint64_t deadline_ns, std::uint64_t period_ns, Attempt&& attempt,
-                             OnPeriod&& on_period) noexcept {
+    static SleepResult sleep(EventLine<Env>& line, std::uint64_t deadline_ns, std::uint64_t period_ns,
+                             Attempt&& attempt, OnPeriod&& on_period) noexcept {
         std::uint64_t epoch = register_waiter(line);
         bool first = true;  // of this registration: the sleep that a missed wake-up may be lost in
         for (;;) {
@@ -81,7 +82,8 @@ class EventCount {
                 if (slept_whole && first) line.missed_wakes.fetch_add(1, relaxed);  // a statistic
                 return leave(line, epoch, SleepResult::ready);
             }
-            if (result == platform::FutexResult::interrupted) return leave(line, epoch, SleepResult::interrupted);
+            if (result == platform::FutexResult::interrupted)
+                return leave(line, epoch, SleepResult::interrupted);
             if (credited(line, epoch)) {
                 epoch = register_waiter(line);  // our credit was taken for a message another got
                 first = true;
@@ -100,7 +102,8 @@ class EventCount {
     /// Returns the word's epoch half in place. A locked operation: the registration is visible before the re-check reads.
     [[nodiscard]] static std::uint64_t register_waiter(EventLine<Env>& line) noexcept {
         std::uint64_t seen = line.word.fetch_add(1, seq_cst);  // [wake] acquire side
-        if ((seen & kWaitersMask) >= kMaxParticipants) {  // more than can live: the dead are counted; start afresh
+        if ((seen & kWaitersMask) >=
+            kMaxParticipants) {  // more than can live: the dead are counted; start afresh
             notify_all(line);
             seen = line.word.fetch_add(1, seq_cst);  // [wake] acquire side
         }
@@ -125,7 +128,7 @@ class EventCount {
         }
     }
 
-  private:
+ private:
     static constexpr int kEverybody = 0x7fffffff;
 
     static SleepResult leave(EventLine<Env>& line, std::uint64_t epoch, SleepResult result) noexcept {

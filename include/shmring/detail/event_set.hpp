@@ -28,7 +28,7 @@ class EventSet {
     using Point = WaitPoint<Env>;
     using Events = EventCount<Env>;
 
-  public:
+ public:
     static constexpr std::size_t kNone = ~std::size_t{0};
 
     /// The first ready point from `start` on, going round; kNone when there is none.
@@ -43,8 +43,9 @@ class EventSet {
     /// Sleeps until a point is ready (`found`), `over()` says that waiting is over, a signal came or the deadline did.
     /// `targets` is room for as many futex words as there are points.
     template <class Over>
-    static SleepResult sleep(std::span<Point> points, std::span<platform::FutexTarget> targets, std::size_t start,
-                             std::uint64_t deadline_ns, Over&& over, std::size_t& found) noexcept {
+    static SleepResult sleep(std::span<Point> points, std::span<platform::FutexTarget> targets,
+                             std::size_t start, std::uint64_t deadline_ns, Over&& over,
+                             std::size_t& found) noexcept {
         for (Point& point : points) enlist(point);
         const SleepResult result = sleep_enlisted(points, targets, start, deadline_ns, over, found);
         for (std::size_t i = 0; i != points.size(); ++i) {
@@ -57,7 +58,7 @@ class EventSet {
         return result;
     }
 
-  private:
+ private:
     static void enlist(Point& point) noexcept {
         point.epoch = Events::register_waiter(*point.line);
         point.first_sleep = true;
@@ -71,7 +72,8 @@ class EventSet {
             found = find_ready(points, start);
             return found != kNone || over();
         };
-        std::uint64_t stage_end = 0;  // 0: a stage begins, 1 ms long after a registration, a liveness period otherwise
+        std::uint64_t stage_end =
+            0;  // 0: a stage begins, 1 ms long after a registration, a liveness period otherwise
         bool first = false;
         for (;;) {
             if (stage_end == 0) {
@@ -80,8 +82,8 @@ class EventSet {
                 stage_end = Env::now() + span;
             }
             if (Env::now() >= deadline_ns) return SleepResult::timed_out;
-            const platform::FutexResult result = Env::futex_wait_any(targets.data(), points.size(),
-                                                                     stage_end < deadline_ns ? stage_end : deadline_ns);
+            const platform::FutexResult result = Env::futex_wait_any(
+                targets.data(), points.size(), stage_end < deadline_ns ? stage_end : deadline_ns);
             const bool stage_over = Env::now() >= stage_end;
             if (stage_over) {
                 for (Point& point : points) {
@@ -90,7 +92,8 @@ class EventSet {
                 }
             }
             if (ready()) {
-                if (stage_over && first && found != kNone) points[found].line->missed_wakes.fetch_add(1, relaxed);  // a statistic
+                if (stage_over && first && found != kNone)
+                    points[found].line->missed_wakes.fetch_add(1, relaxed);  // a statistic
                 return SleepResult::ready;
             }
             if (result == platform::FutexResult::interrupted) return SleepResult::interrupted;
@@ -105,11 +108,13 @@ class EventSet {
     }
 
     /// Writes the futex targets; answers how long the next stage lasts, and whether it is the first of a registration.
-    static std::uint64_t plan_stage(std::span<Point> points, std::span<platform::FutexTarget> targets, bool& first) noexcept {
+    static std::uint64_t plan_stage(std::span<Point> points, std::span<platform::FutexTarget> targets,
+                                    bool& first) noexcept {
         std::uint64_t span = platform::kNever;
         first = false;
         for (std::size_t i = 0; i != points.size(); ++i) {
-            targets[i] = {Events::futex_word(*points[i].line), static_cast<std::uint32_t>(points[i].epoch >> 32)};
+            targets[i] = {Events::futex_word(*points[i].line),
+                          static_cast<std::uint32_t>(points[i].epoch >> 32)};
             if (points[i].period_ns < span) span = points[i].period_ns;
             first = first || points[i].first_sleep;
         }

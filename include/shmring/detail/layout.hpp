@@ -22,9 +22,11 @@ inline constexpr std::uint32_t kLayoutVersion = 1;
 inline constexpr std::size_t kHeaderSize = 4096;
 inline constexpr std::uint32_t kDefaultParticipants = 256;
 inline constexpr std::uint32_t kMaxParticipants = 4095;
-inline constexpr std::uint64_t kMaxPosition = std::uint64_t{1} << 55;  // attach rejects what lies beyond: no ring gets there
+inline constexpr std::uint64_t kMaxPosition = std::uint64_t{1}
+                                              << 55;  // attach rejects what lies beyond: no ring gets there
 inline constexpr std::uint64_t kMaxCapacity = std::uint64_t{1} << 40;
-inline constexpr std::uint64_t kMaxSegmentSize = std::uint64_t{1} << 46;  // half of what x86-64 lets a process map
+inline constexpr std::uint64_t kMaxSegmentSize = std::uint64_t{1}
+                                                 << 46;  // half of what x86-64 lets a process map
 inline constexpr std::uint64_t kMinLivenessPeriodNs = 100'000;
 inline constexpr std::uint64_t kDefaultLivenessPeriodNs = 100'000'000;
 inline constexpr std::uint64_t kMaxLivenessPeriodNs = 3'600'000'000'000;
@@ -61,8 +63,8 @@ struct CreatorIdentity {
     std::uint32_t process_id;
     std::uint32_t user_id;
     std::uint64_t pid_namespace;
-    std::uint64_t start_time;   // clock ticks since boot
-    std::uint64_t created_ns;   // CLOCK_REALTIME
+    std::uint64_t start_time;  // clock ticks since boot
+    std::uint64_t created_ns;  // CLOCK_REALTIME
     std::array<char, 16> command;
 };
 static_assert(sizeof(CreatorIdentity) == 48);
@@ -125,9 +127,8 @@ struct SegmentHeader {
 };
 static_assert(offsetof(SegmentHeader, segment_size) == 40 && offsetof(SegmentHeader, constants) == 96 &&
               offsetof(SegmentHeader, creator) == 144 && offsetof(SegmentHeader, sections) == 240 &&
-              offsetof(SegmentHeader, liveness_file) == 408 &&
-              offsetof(SegmentHeader, checksum) == 432 && offsetof(SegmentHeader, retired) == 440 &&
-              sizeof(SegmentHeader) == 512);
+              offsetof(SegmentHeader, liveness_file) == 408 && offsetof(SegmentHeader, checksum) == 432 &&
+              offsetof(SegmentHeader, retired) == 440 && sizeof(SegmentHeader) == 512);
 
 /// What a participant is to the ring. Bits, because a later facade may be both.
 enum class Role : std::uint32_t { none = 0, producer = 1, consumer = 2, observer = 4 };
@@ -191,7 +192,8 @@ struct alignas(kLineSize) ParticipantRecord {
 template <class Env>
 struct alignas(kLineGap) EventLine {
     typename Env::template Atom<std::uint64_t> word;
-    typename Env::template Atom<std::uint64_t> missed_wakes;  // sleeps of the first, 1 ms stage that ended with work at hand
+    typename Env::template Atom<std::uint64_t>
+        missed_wakes;  // sleeps of the first, 1 ms stage that ended with work at hand
 };
 
 /// How far one side has come since the ring was made, and what it last knew to be in the ring: for its record's counters.
@@ -228,6 +230,11 @@ struct SpscControl {
     EventLine<Env> writable;
 };
 
+/// What a byte ring may align its payloads to.
+[[nodiscard]] constexpr bool is_record_alignment(std::uint32_t alignment) noexcept {
+    return alignment == 8 || alignment == kLineSize;
+}
+
 /// How messages of one size stand in blocks. A block starts with a line that holds its commit word, `lap << 8 | count`.
 ///
 ///   message <= 56 bytes: the messages stand behind the word, in the same line, as many as fit
@@ -257,8 +264,11 @@ struct BlockShape {
     }
     friend constexpr bool operator==(const BlockShape&, const BlockShape&) = default;
 };
-static_assert(BlockShape::of(8, 8) == BlockShape{8, 7, 8, 64} && BlockShape::of(56, 8) == BlockShape{56, 1, 8, 64});
-static_assert(BlockShape::of(57, 1) == BlockShape{57, 1, 64, 128} && BlockShape::of(64, 64) == BlockShape{64, 1, 64, 128});
-static_assert(BlockShape::of(16, 16) == BlockShape{16, 3, 16, 64} && BlockShape::of(1, 1).messages_per_block == 56);
+static_assert(BlockShape::of(8, 8) == BlockShape{8, 7, 8, 64} &&
+              BlockShape::of(56, 8) == BlockShape{56, 1, 8, 64});
+static_assert(BlockShape::of(57, 1) == BlockShape{57, 1, 64, 128} &&
+              BlockShape::of(64, 64) == BlockShape{64, 1, 64, 128});
+static_assert(BlockShape::of(16, 16) == BlockShape{16, 3, 16, 64} &&
+              BlockShape::of(1, 1).messages_per_block == 56);
 
 }  // namespace shmring::detail

@@ -55,7 +55,7 @@ enum class Life { alive, dead, unknown };
 class ParticipantTable {
  public:
     ParticipantTable() noexcept = default;
-    ParticipantTable(const Segment& segment, std::error_code& error) noexcept;
+    explicit ParticipantTable(const Segment& segment) noexcept;
     /// The parts of it. `descriptor` -1: no crash recovery.
     ParticipantTable(std::span<Record> records, std::uint64_t liveness_base, int descriptor,
                      const platform::FileIdentity& file) noexcept;

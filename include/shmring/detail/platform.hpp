@@ -34,7 +34,8 @@ inline constexpr std::size_t kMaxFutexTargets = 128;
 /// Sleeps while every word has its expected value (futex_waitv, Linux 5.16). Where the kernel lacks it, or
 /// there are more targets than it takes, sleeps at most 1 ms on the first one: callers check all of them
 /// after every return anyway.
-[[nodiscard]] FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count, std::uint64_t deadline_ns) noexcept;
+[[nodiscard]] FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count,
+                                         std::uint64_t deadline_ns) noexcept;
 /// Wakes up to `count` sleepers of `word`; returns how many there were.
 int futex_wake(const std::uint32_t* word, int count) noexcept;
 

@@ -21,65 +21,86 @@ namespace shmring::detail {
 /// was expected and what was found. The noexcept forms return an empty ring and set `code`.
 template <class Ring, class Options>
 class RingFactory {
-  public:
+ public:
     /// Makes a new named ring in /dev/shm; std::errc::file_exists if the name is taken. The name shows a whole ring or none.
     [[nodiscard]] static Ring create(std::string_view name, const Options& options) {
-        return or_throw(options, [&](auto& spec, auto& error) { return Segment::create(name, spec, options.segment, error); });
+        return or_throw(options, [&](auto& spec, auto& error) {
+            return Segment::create(name, spec, options.segment, error);
+        });
     }
-    [[nodiscard]] static Ring create(std::string_view name, const Options& options, std::error_code& code) noexcept {
-        return or_code(options, code,
-                       [&](auto& spec, auto& error) { return Segment::create(name, spec, options.segment, error); });
+    [[nodiscard]] static Ring create(std::string_view name, const Options& options,
+                                     std::error_code& code) noexcept {
+        return or_code(options, code, [&](auto& spec, auto& error) {
+            return Segment::create(name, spec, options.segment, error);
+        });
     }
     /// Opens a named ring of this type; every header field is checked before use.
     [[nodiscard]] static Ring open(std::string_view name, const SegmentOptions& options = {}) {
-        return or_throw(kAny, [&](auto& spec, auto& error) { return Segment::open(name, spec, options, error); });
+        return or_throw(kAny,
+                        [&](auto& spec, auto& error) { return Segment::open(name, spec, options, error); });
     }
-    [[nodiscard]] static Ring open(std::string_view name, const SegmentOptions& options, std::error_code& code) noexcept {
-        return or_code(kAny, code, [&](auto& spec, auto& error) { return Segment::open(name, spec, options, error); });
+    [[nodiscard]] static Ring open(std::string_view name, const SegmentOptions& options,
+                                   std::error_code& code) noexcept {
+        return or_code(kAny, code,
+                       [&](auto& spec, auto& error) { return Segment::open(name, spec, options, error); });
     }
     /// Opens the named ring or makes it; many processes may do so at once and all get the same ring.
     [[nodiscard]] static Ring open_or_create(std::string_view name, const Options& options) {
-        return or_throw(options,
-                        [&](auto& spec, auto& error) { return Segment::open_or_create(name, spec, options.segment, error); });
+        return or_throw(options, [&](auto& spec, auto& error) {
+            return Segment::open_or_create(name, spec, options.segment, error);
+        });
     }
     [[nodiscard]] static Ring open_or_create(std::string_view name, const Options& options,
                                              std::error_code& code) noexcept {
-        return or_code(options, code,
-                       [&](auto& spec, auto& error) { return Segment::open_or_create(name, spec, options.segment, error); });
+        return or_code(options, code, [&](auto& spec, auto& error) {
+            return Segment::open_or_create(name, spec, options.segment, error);
+        });
     }
     /// A ring without a name, for forked children and for those who are handed segment().descriptor().
     [[nodiscard]] static Ring anonymous(const Options& options) {
-        return or_throw(options, [&](auto& spec, auto& error) { return Segment::anonymous(spec, options.segment, error); });
+        return or_throw(options, [&](auto& spec, auto& error) {
+            return Segment::anonymous(spec, options.segment, error);
+        });
     }
     [[nodiscard]] static Ring anonymous(const Options& options, std::error_code& code) noexcept {
-        return or_code(options, code,
-                       [&](auto& spec, auto& error) { return Segment::anonymous(spec, options.segment, error); });
+        return or_code(options, code, [&](auto& spec, auto& error) {
+            return Segment::anonymous(spec, options.segment, error);
+        });
     }
     /// A ring whose descriptor came from another process. The descriptor is duplicated; the caller keeps its own.
     [[nodiscard]] static Ring from_descriptor(int descriptor, const SegmentOptions& options = {}) {
-        return or_throw(kAny, [&](auto& spec, auto& error) { return Segment::from_descriptor(descriptor, spec, options, error); });
+        return or_throw(kAny, [&](auto& spec, auto& error) {
+            return Segment::from_descriptor(descriptor, spec, options, error);
+        });
     }
     [[nodiscard]] static Ring from_descriptor(int descriptor, const SegmentOptions& options,
                                               std::error_code& code) noexcept {
-        return or_code(kAny, code,
-                       [&](auto& spec, auto& error) { return Segment::from_descriptor(descriptor, spec, options, error); });
+        return or_code(kAny, code, [&](auto& spec, auto& error) {
+            return Segment::from_descriptor(descriptor, spec, options, error);
+        });
     }
     /// A ring in shared memory that the caller mapped, page-aligned, at least required_bytes(options) long.
     [[nodiscard]] static Ring create_in(std::span<std::byte> memory, const Options& options) {
-        return or_throw(options, [&](auto& spec, auto& error) { return Segment::create_in(memory, spec, options.segment, error); });
+        return or_throw(options, [&](auto& spec, auto& error) {
+            return Segment::create_in(memory, spec, options.segment, error);
+        });
     }
     [[nodiscard]] static Ring create_in(std::span<std::byte> memory, const Options& options,
                                         std::error_code& code) noexcept {
-        return or_code(options, code,
-                       [&](auto& spec, auto& error) { return Segment::create_in(memory, spec, options.segment, error); });
+        return or_code(options, code, [&](auto& spec, auto& error) {
+            return Segment::create_in(memory, spec, options.segment, error);
+        });
     }
     /// Joins a ring that create_in() made in this memory, here or in another process.
     [[nodiscard]] static Ring open_in(std::span<std::byte> memory, const SegmentOptions& options = {}) {
-        return or_throw(kAny, [&](auto& spec, auto& error) { return Segment::open_in(memory, spec, options, error); });
+        return or_throw(
+            kAny, [&](auto& spec, auto& error) { return Segment::open_in(memory, spec, options, error); });
     }
     [[nodiscard]] static Ring open_in(std::span<std::byte> memory, const SegmentOptions& options,
                                       std::error_code& code) noexcept {
-        return or_code(kAny, code, [&](auto& spec, auto& error) { return Segment::open_in(memory, spec, options, error); });
+        return or_code(kAny, code, [&](auto& spec, auto& error) {
+            return Segment::open_in(memory, spec, options, error);
+        });
     }
     /// Bytes that a ring of these options takes: for create_in, and for planning /dev/shm.
     [[nodiscard]] static std::uint64_t required_bytes(const Options& options) noexcept {
@@ -88,7 +109,7 @@ class RingFactory {
     /// Deletes the name. Whoever has the ring open keeps it; segment().retired() tells them.
     static std::error_code remove(std::string_view name) noexcept { return Segment::remove(name); }
 
-  private:
+ private:
     static constexpr Options kAny{};  // opening: whatever capacity it has
 
     template <class Make>

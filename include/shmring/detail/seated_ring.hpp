@@ -17,7 +17,7 @@ namespace shmring::detail {
 /// `Ring` provides `static auto memory(const Segment&)`: what the ends' algorithms need.
 template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
 class SeatedRing : public RingFactory<Ring, Options> {
-  public:
+ public:
     using Producer = ProducerEnd;
     using Consumer = ConsumerEnd;
 
@@ -25,12 +25,16 @@ class SeatedRing : public RingFactory<Ring, Options> {
 
     /// Takes the producer seat. Throws std::system_error: errc::seat_taken while a live producer has it,
     /// errc::participants_exhausted when all records are held.
-    [[nodiscard]] Producer producer(const WaitPolicy& policy = {}) const { return seat_or_throw<Producer>(policy); }
+    [[nodiscard]] Producer producer(const WaitPolicy& policy = {}) const {
+        return seat_or_throw<Producer>(policy);
+    }
     [[nodiscard]] Producer producer(const WaitPolicy& policy, std::error_code& code) const noexcept {
         return seat_or_code<Producer>(policy, code);
     }
     /// Takes the consumer seat; errors as for producer().
-    [[nodiscard]] Consumer consumer(const WaitPolicy& policy = {}) const { return seat_or_throw<Consumer>(policy); }
+    [[nodiscard]] Consumer consumer(const WaitPolicy& policy = {}) const {
+        return seat_or_throw<Consumer>(policy);
+    }
     [[nodiscard]] Consumer consumer(const WaitPolicy& policy, std::error_code& code) const noexcept {
         return seat_or_code<Consumer>(policy, code);
     }
@@ -39,7 +43,7 @@ class SeatedRing : public RingFactory<Ring, Options> {
     [[nodiscard]] bool was_closed() const noexcept { return control(*segment_).closed.load(relaxed) != 0; }
     [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
-  protected:
+ protected:
     SeatedRing() noexcept = default;
     explicit SeatedRing(std::shared_ptr<Segment> segment) noexcept : segment_(std::move(segment)) {}
 
@@ -47,7 +51,7 @@ class SeatedRing : public RingFactory<Ring, Options> {
         return *reinterpret_cast<Endpoint::Control*>(segment.at(segment.geometry().control_offset));
     }
 
-  private:
+ private:
     template <class Side>
     [[nodiscard]] Side seat_or_throw(const WaitPolicy& policy) const {
         SetupError error;
@@ -65,8 +69,10 @@ class SeatedRing : public RingFactory<Ring, Options> {
     template <class Side>
     [[nodiscard]] Side seat(const WaitPolicy& policy, SetupError& error) const noexcept {
         Side side;
-        if (segment_ == nullptr) refuse_empty_ring(error);
-        else side.sit_down(segment_, Ring::memory(*segment_), policy, error);
+        if (segment_ == nullptr)
+            refuse_empty_ring(error);
+        else
+            side.sit_down(segment_, Ring::memory(*segment_), policy, error);
         return side;
     }
 

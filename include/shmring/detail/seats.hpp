@@ -31,7 +31,9 @@ enum class SeatState { never_taken, held, vacated, lost };
     if ((word & kSeatVacated) != 0) return SeatState::vacated;
     return (word & kSeatLost) != 0 ? SeatState::lost : SeatState::held;
 }
-[[nodiscard]] constexpr ParticipantId seat_holder(std::uint64_t word) noexcept { return {word & ~kSeatFlags}; }
+[[nodiscard]] constexpr ParticipantId seat_holder(std::uint64_t word) noexcept {
+    return {word & ~kSeatFlags};
+}
 
 /// `life_of(ParticipantId) -> Life` decides; it may make a system call, so these are for set-up and slow paths.
 template <class Word, class LifeOf>
@@ -55,8 +57,9 @@ template <class Word, class LifeOf>
     std::uint64_t seen = seat.load(acquire);  // [seat] acquire side
     const SeatState state = seat_state(seen);
     if (state != SeatState::held || life_of(seat_holder(seen)) != Life::dead) return state;
-    if (seat.compare_exchange_strong(seen, seen | kSeatLost, acq_rel, acquire)) return SeatState::lost;  // [seat] release side
-    return seat_state(seen);  // a successor was quicker, or another asker
+    if (seat.compare_exchange_strong(seen, seen | kSeatLost, acq_rel, acquire))
+        return SeatState::lost;  // [seat] release side
+    return seat_state(seen);     // a successor was quicker, or another asker
 }
 
 }  // namespace shmring::detail

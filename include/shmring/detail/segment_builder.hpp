@@ -14,17 +14,19 @@ namespace shmring {
 
 /// Called when nothing can fail any more: what it takes over, it takes for good.
 class SegmentBuilder {
-  public:
-    [[nodiscard]] static Segment of_file(detail::Descriptor& file, detail::Mapping& mapping, const SegmentGeometry& geometry,
-                           const SegmentOptions& options, std::string_view name) noexcept {
-        Segment segment = of_memory({mapping.data(), static_cast<std::size_t>(geometry.segment_size)}, geometry, options);
+ public:
+    [[nodiscard]] static Segment of_file(detail::Descriptor& file, detail::Mapping& mapping,
+                                         const SegmentGeometry& geometry, const SegmentOptions& options,
+                                         std::string_view name) noexcept {
+        Segment segment =
+            of_memory({mapping.data(), static_cast<std::size_t>(geometry.segment_size)}, geometry, options);
         segment.owns_mapping_ = mapping.release() != nullptr;
         give_descriptor(segment, file);
         std::copy(name.begin(), name.end(), segment.name_buffer_.begin());
         return segment;
     }
     [[nodiscard]] static Segment of_memory(std::span<std::byte> memory, const SegmentGeometry& geometry,
-                             const SegmentOptions& options) noexcept {
+                                           const SegmentOptions& options) noexcept {
         Segment segment;
         segment.base_ = memory.data();
         segment.geometry_ = geometry;

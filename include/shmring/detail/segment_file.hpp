@@ -17,7 +17,7 @@ namespace shmring::detail {
 
 /// Owns one file descriptor.
 class Descriptor {
-  public:
+ public:
     Descriptor() noexcept = default;
     explicit Descriptor(int number) noexcept : number_(number) {}
     Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
@@ -32,7 +32,7 @@ class Descriptor {
         return number;
     }
 
-  private:
+ private:
     int number_ = -1;
 };
 
@@ -48,8 +48,8 @@ inline constexpr std::size_t kMaxNameSize = 250;
 /// Gives it its name, if that is free.
 [[nodiscard]] bool publish(const Descriptor& file, std::string_view plain, SetupReport& report) noexcept;
 /// An existing one: a regular file with one name, of an owner and a mode that the options allow.
-[[nodiscard]] Descriptor open_named_file(std::string_view plain, const SegmentOptions& options, std::uint64_t& size,
-                                         SetupReport& report) noexcept;
+[[nodiscard]] Descriptor open_named_file(std::string_view plain, const SegmentOptions& options,
+                                         std::uint64_t& size, SetupReport& report) noexcept;
 /// What it means that a named segment is marked as removed: that it was removed just now, or that somebody meddled.
 bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept;
 /// Deletes the name of a regular file of ours, and marks what is in it as retired if that is a segment.
@@ -62,7 +62,8 @@ bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept;
 [[nodiscard]] Descriptor adopt_descriptor(int number, const SegmentOptions& options, std::uint64_t& size,
                                           SetupReport& report) noexcept;
 /// A duplicate of the caller's liveness descriptor, which must be a regular file.
-[[nodiscard]] Descriptor adopt_liveness_descriptor(int number, platform::FileIdentity& file, SetupReport& report) noexcept;
+[[nodiscard]] Descriptor adopt_liveness_descriptor(int number, platform::FileIdentity& file,
+                                                   SetupReport& report) noexcept;
 
 /// Reads the header through the file, not through a mapping: a file that is truncated meanwhile cannot cause a SIGBUS.
 void read_header(const Descriptor& file, HeaderCopy& copy) noexcept;
@@ -80,6 +81,7 @@ void close_if_still(int number, const platform::FileIdentity& file) noexcept;
 bool refuse_allocation(int number, std::uint64_t size, SetupReport& report) noexcept;
 
 /// Whether owner and mode are as the options allow.
-[[nodiscard]] bool check_owner_and_mode(const struct stat& status, const SegmentOptions& options, SetupReport& report) noexcept;
+[[nodiscard]] bool check_owner_and_mode(const struct stat& status, const SegmentOptions& options,
+                                        SetupReport& report) noexcept;
 
 }  // namespace shmring::detail

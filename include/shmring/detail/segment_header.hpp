@@ -14,7 +14,7 @@ namespace shmring::detail {
 
 /// A header read once into private memory, where no peer can change it between check and use.
 class HeaderCopy {
-  public:
+ public:
     /// All that has to be known before a segment is mapped: everything but the user's metadata.
     static constexpr std::size_t kSize = offsetof(SegmentHeader, user_metadata);
 
@@ -25,7 +25,7 @@ class HeaderCopy {
     /// How much of it was there to be read.
     std::size_t size = 0;
 
-  private:
+ private:
     alignas(SegmentHeader) std::array<std::byte, sizeof(SegmentHeader)> bytes_{};
 };
 
@@ -44,7 +44,8 @@ struct Origin {
 
 /// Lays out a new segment, or refuses a spec that is out of range. Generation and liveness base are those of a segment that
 /// has its own file, ready to be written.
-[[nodiscard]] bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry& geometry) noexcept;
+[[nodiscard]] bool plan_segment(const SegmentSpec& spec, SetupReport& report,
+                                SegmentGeometry& geometry) noexcept;
 
 /// Writes a header into zeroed memory. The magic number comes last, with release order: whoever sees it sees the rest.
 void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeometry& geometry,
@@ -54,8 +55,8 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
 void copy_header(const std::byte* segment, HeaderCopy& copy) noexcept;
 
 /// Takes the geometry out of a header after checking every field against the others, the room and the spec.
-[[nodiscard]] bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& spec, SetupReport& report,
-                                SegmentGeometry& geometry) noexcept;
+[[nodiscard]] bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& spec,
+                                SetupReport& report, SegmentGeometry& geometry) noexcept;
 
 /// Bytes of the data section for a capacity; 0 when they are more than a segment can have.
 [[nodiscard]] std::uint64_t data_size_of(const SegmentSpec& spec, std::uint64_t capacity) noexcept;

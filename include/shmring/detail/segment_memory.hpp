@@ -12,7 +12,7 @@ namespace shmring::detail {
 
 /// Owns one mapping.
 class Mapping {
-  public:
+ public:
     Mapping() noexcept = default;
     Mapping(const Mapping&) = delete;
     Mapping& operator=(const Mapping&) = delete;
@@ -23,7 +23,7 @@ class Mapping {
     [[nodiscard]] std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::byte* release() noexcept;
 
-  private:
+ private:
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;
 };
@@ -31,7 +31,8 @@ class Mapping {
 void unmap(std::byte* data, std::uint64_t size) noexcept;
 
 /// Asks for what the options name. No refusal is fatal; all are reported.
-[[nodiscard]] SegmentGrants ask_kernel_for(std::span<std::byte> memory, const SegmentOptions& options) noexcept;
+[[nodiscard]] SegmentGrants ask_kernel_for(std::span<std::byte> memory,
+                                           const SegmentOptions& options) noexcept;
 
 /// Makes every page present by a write that changes nothing and disturbs nobody. For kernels before 5.14.
 void touch_pages(std::span<std::byte> memory) noexcept;

@@ -12,17 +12,17 @@ namespace shmring::detail {
 
 /// Text that came from outside, made fit for one line of a log: control characters become '?', the end may be cut off.
 class Printable {
-  public:
+ public:
     explicit Printable(std::string_view text) noexcept;
     [[nodiscard]] const char* text() const noexcept { return text_.data(); }
 
-  private:
+ private:
     std::array<char, 252> text_{};
 };
 
 /// Fills one SetupError, which begins as a success. Whoever refuses stops: nothing comes after it.
 class SetupReport {
-  public:
+ public:
     /// `action` is what is tried, for people; a name is set in quotes behind it. Both must live as long as the report.
     SetupReport(SetupError& error, const char* action) noexcept : SetupReport(error, action, {}) {}
     SetupReport(SetupError& error, const char* action, std::string_view name) noexcept;
@@ -36,7 +36,7 @@ class SetupReport {
     /// Forgets a refusal that was not the last word.
     void clear() noexcept;
 
-  private:
+ private:
     void begin(std::error_code code) noexcept;
     [[gnu::format(printf, 2, 3)]] void append(const char* format, ...) noexcept;
 

@@ -39,7 +39,7 @@ struct SpscMemory {
 /// that says "everything before this place": lap << 8 | place.
 template <class T, class Env>
 class SpscCursor {
-  public:
+ public:
     static constexpr BlockShape kShape = BlockShape::of(sizeof(T), alignof(T));
     static constexpr std::uint64_t kPerBlock = kShape.messages_per_block;
     using CommitWord = typename Env::template Atom<std::uint64_t>;
@@ -69,7 +69,7 @@ class SpscCursor {
         if ((word & 0xff) == kPerBlock) next_block();
     }
 
-  private:
+ private:
     void next_block() noexcept {
         word_ -= kPerBlock;
         base_ += kPerBlock;
@@ -92,7 +92,8 @@ struct CommitJudgement {
     std::uint64_t count = 0;  ///< messages published in this block in this lap
     bool corrupt = false;     ///< no correct producer writes this
 };
-[[nodiscard]] constexpr CommitJudgement judge_commit(std::uint64_t word, std::uint64_t lap, std::uint64_t per_block) noexcept {
+[[nodiscard]] constexpr CommitJudgement judge_commit(std::uint64_t word, std::uint64_t lap,
+                                                     std::uint64_t per_block) noexcept {
     const std::uint64_t count = word & 0xff;
     const std::uint64_t word_lap = word >> 8;
     if (word_lap == lap) return {count, count == 0 || count > per_block};
@@ -117,7 +118,7 @@ template <class T, class Env>
 class SpscProducer {
     using Cursor = SpscCursor<T, Env>;
 
-  public:
+ public:
     SpscProducer() noexcept = default;
 
     /// Continues where the published messages end: walks the commit words from the read position. A producer that died left
@@ -132,8 +133,8 @@ class SpscProducer {
         self.cursor_ = Cursor(memory, read_pos);
         for (;;) {
             Cursor& at = self.cursor_;
-            const CommitJudgement block =
-                judge_commit(at.commit_word().load(acquire), at.lap(), Cursor::kPerBlock);  // [publish] acquire side
+            const CommitJudgement block = judge_commit(at.commit_word().load(acquire), at.lap(),
+                                                       Cursor::kPerBlock);  // [publish] acquire side
             if (block.corrupt || block.count < at.place()) return self;
             if (block.count == at.place()) break;
             const bool whole = block.count == Cursor::kPerBlock;
@@ -148,15 +149,18 @@ class SpscProducer {
     /// ok, full (after the exact read position was read), closed, or corrupt.
     [[nodiscard]] Status try_push(const T& message) noexcept {
         const Status room = prepare();
-        if (room != Status::ok) [[unlikely]] return room;
+        if (room != Status::ok) [[unlikely]]
+            return room;
         publish_after(1, [&](std::byte* place) noexcept { Env::copy_in(place, &message, sizeof(T)); });
         return Status::ok;
     }
 
     /// Whether the next message may be written to place() and then published.
     [[nodiscard]] Status prepare() noexcept {
-        if (memory_.control->closed.load(relaxed) != 0) [[unlikely]] return Status::closed;  // a refusal carries no data
-        if (cursor_.position() == limit_) [[unlikely]] return find_room();
+        if (memory_.control->closed.load(relaxed) != 0) [[unlikely]]
+            return Status::closed;  // a refusal carries no data
+        if (cursor_.position() == limit_) [[unlikely]]
+            return find_room();
         return Status::ok;
     }
     [[nodiscard]] std::byte* place() const noexcept { return cursor_.payload(); }
@@ -173,7 +177,9 @@ class SpscProducer {
             std::uint64_t run = Cursor::kPerBlock - cursor_.place();
             if (run > limit_ - cursor_.position()) run = limit_ - cursor_.position();
             if (run > count - done) run = count - done;
-            publish_after(run, [&](std::byte* place) noexcept { Env::copy_in(place, messages + done, run * sizeof(T)); });
+            publish_after(run, [&](std::byte* place) noexcept {
+                Env::copy_in(place, messages + done, run * sizeof(T));
+            });
             done += run;
         }
         status = Status::ok;
@@ -181,11 +187,13 @@ class SpscProducer {
     }
 
     [[nodiscard]] std::uint64_t position() const noexcept { return cursor_.position(); }
-    /// How many messages were in the ring when the read position was last looked at, or fewer.
-    [[nodiscard]] std::uint64_t count_at_most() const noexcept { return cursor_.position() + memory_.capacity - limit_; }
-    [[nodiscard]] Progress progress() const noexcept { return {position(), position() * sizeof(T), count_at_most()}; }
+    [[nodiscard]] Progress progress() const noexcept {
+        const std::uint64_t read_pos = memory_.control->read_pos.load(acquire);  // [handback] acquire side
+        const std::uint64_t count = position() - read_pos;
+        return {position(), position() * sizeof(T), count < memory_.capacity ? count : memory_.capacity};
+    }
 
-  private:
+ private:
     /// Reads our fields before `write` touches the ring: for all the compiler knows it writes over them.
     template <class Write>
     void publish_after(std::uint64_t count, Write&& write) noexcept {
@@ -193,11 +201,12 @@ class SpscProducer {
         auto& commit_word = cursor_.commit_word();
         write(cursor_.payload());
         commit_word.store(word, release);  // [publish] release side
-        cursor_.advance_to(word);          // killed before the store: nobody sees it, a successor writes over it
+        cursor_.advance_to(word);  // killed before the store: nobody sees it, a successor writes over it
     }
     /// The published position first: its line changes eight times a lap. `full` only after the exact one.
     [[gnu::noinline]] Status find_room() noexcept {
-        const std::uint64_t recent = memory_.control->read_pos_published.load(acquire);  // [handback] acquire side
+        const std::uint64_t recent =
+            memory_.control->read_pos_published.load(acquire);  // [handback] acquire side
         if (recent > cursor_.position()) return Status::corrupt;
         if (recent + memory_.capacity > limit_) {
             limit_ = recent + memory_.capacity;
@@ -221,7 +230,7 @@ template <class T, class Env>
 class SpscConsumer {
     using Cursor = SpscCursor<T, Env>;
 
-  public:
+ public:
     SpscConsumer() noexcept = default;
 
     /// Continues at the exact read position: what a dead consumer had not handed back is delivered again.
@@ -241,9 +250,10 @@ class SpscConsumer {
     /// ok, empty, closed (the producer ended the stream and everything was read), or corrupt.
     [[nodiscard]] Status try_pop(void* to) noexcept {
         const Status ready = prepare();
-        if (ready != Status::ok) [[unlikely]] return ready;
-        const std::uint64_t word = cursor_.word() + 1;        // read before the copy, which may write over our
-        const std::uint64_t next = cursor_.position() + 1;    // fields for all the compiler knows
+        if (ready != Status::ok) [[unlikely]]
+            return ready;
+        const std::uint64_t word = cursor_.word() + 1;      // read before the copy, which may write over our
+        const std::uint64_t next = cursor_.position() + 1;  // fields for all the compiler knows
         Env::copy_out(to, cursor_.payload(), sizeof(T));
         cursor_.advance_to(word);
         store_position(next);  // killed before this: the message is delivered again, to a successor
@@ -252,7 +262,8 @@ class SpscConsumer {
 
     /// Whether the oldest message may be read at place() and then handed back.
     [[nodiscard]] Status prepare() noexcept {
-        if (cursor_.position() == available_) [[unlikely]] return look();
+        if (cursor_.position() == available_) [[unlikely]]
+            return look();
         return Status::ok;
     }
     [[nodiscard]] const std::byte* place() const noexcept { return cursor_.payload(); }
@@ -281,9 +292,11 @@ class SpscConsumer {
     [[nodiscard]] std::uint64_t position() const noexcept { return cursor_.position(); }
     /// How many messages are known to be readable without another look, at least.
     [[nodiscard]] std::uint64_t count_at_least() const noexcept { return available_ - cursor_.position(); }
-    [[nodiscard]] Progress progress() const noexcept { return {position(), position() * sizeof(T), count_at_least()}; }
+    [[nodiscard]] Progress progress() const noexcept {
+        return {position(), position() * sizeof(T), count_at_least()};
+    }
 
-  private:
+ private:
     [[nodiscard]] Status look() noexcept {
         const Status first = look_once();
         if (first != Status::empty) return first;
@@ -294,8 +307,8 @@ class SpscConsumer {
         return last == Status::empty ? Status::closed : last;
     }
     [[nodiscard]] Status look_once() noexcept {
-        const CommitJudgement block =
-            judge_commit(cursor_.commit_word().load(acquire), cursor_.lap(), Cursor::kPerBlock);  // [publish] acquire side
+        const CommitJudgement block = judge_commit(cursor_.commit_word().load(acquire), cursor_.lap(),
+                                                   Cursor::kPerBlock);  // [publish] acquire side
         if (block.corrupt || block.count < cursor_.place()) return Status::corrupt;
         available_ = cursor_.position() - cursor_.place() + block.count;
         return block.count == cursor_.place() ? Status::empty : Status::ok;
@@ -324,14 +337,17 @@ template <class T, class Env>
     if (read_pos >= kMaxPosition) return 0;
     const auto committed_in = [&](std::uint64_t block) noexcept {
         const SpscCursor<T, Env> at(memory, block * kPerBlock);
-        return judge_commit(at.commit_word().load(acquire), at.lap(), kPerBlock).count;  // [publish] acquire side
+        return judge_commit(at.commit_word().load(acquire), at.lap(), kPerBlock)
+            .count;  // [publish] acquire side
     };
-    std::uint64_t whole = read_pos / kPerBlock;               // blocks before this one are committed whole
-    std::uint64_t beyond = whole + memory.block_count;        // this one cannot be
+    std::uint64_t whole = read_pos / kPerBlock;         // blocks before this one are committed whole
+    std::uint64_t beyond = whole + memory.block_count;  // this one cannot be
     while (whole != beyond) {
         const std::uint64_t middle = whole + (beyond - whole) / 2;
-        if (committed_in(middle) == kPerBlock) whole = middle + 1;
-        else beyond = middle;
+        if (committed_in(middle) == kPerBlock)
+            whole = middle + 1;
+        else
+            beyond = middle;
     }
     const std::uint64_t end = whole * kPerBlock + committed_in(whole);
     const std::uint64_t count = end > read_pos ? end - read_pos : 0;

@@ -36,10 +36,12 @@ struct RecordHeader {
 
     [[nodiscard]] static constexpr RecordHeader of(std::uint64_t word) noexcept {
         const auto low = static_cast<std::uint32_t>(word);
-        return {static_cast<std::uint32_t>(word >> 32), static_cast<State>(low >> kLengthBits), low & kMaxLength};
+        return {static_cast<std::uint32_t>(word >> 32), static_cast<State>(low >> kLengthBits),
+                low & kMaxLength};
     }
     [[nodiscard]] constexpr std::uint64_t word() const noexcept {
-        return std::uint64_t{tag} << 32 | std::uint64_t{static_cast<std::uint32_t>(state)} << kLengthBits | length;
+        return std::uint64_t{tag} << 32 | std::uint64_t{static_cast<std::uint32_t>(state)} << kLengthBits |
+               length;
     }
 };
 
@@ -49,10 +51,11 @@ inline constexpr std::uint64_t kRecordHeaderSize = 8;
 template <class Env>
 struct ByteMemory {
     SpscControl<Env>* control = nullptr;
-    std::byte* first = nullptr;     // the header of position 0; payloads are aligned, headers stand 8 bytes before
-    std::uint64_t capacity = 0;     // bytes of records and padding that may be unread at once
-    std::uint64_t storage = 0;      // bytes of the ring, a multiple of alignment
-    std::uint64_t alignment = 8;    // of payloads: 8 or 64
+    std::byte* first =
+        nullptr;  // the header of position 0; payloads are aligned, headers stand 8 bytes before
+    std::uint64_t capacity = 0;   // bytes of records and padding that may be unread at once
+    std::uint64_t storage = 0;    // bytes of the ring, a multiple of alignment
+    std::uint64_t alignment = 8;  // of payloads: 8 or 64
 
     [[nodiscard]] static constexpr std::uint64_t storage_for(std::uint64_t capacity) noexcept {
         return round_up(capacity, kLineSize) + kLineSize;
@@ -108,7 +111,7 @@ template <class Env>
 /// The producer's side. One thread at a time.
 template <class Env>
 class ByteProducer {
-  public:
+ public:
     ByteProducer() noexcept = default;
 
     /// Continues where the published records end: walks the headers from the read position. `status` is ok or corrupt.
@@ -135,16 +138,21 @@ class ByteProducer {
 
     /// ok: up to `most` bytes may be written to place() and published. full, too_large (never fits), closed, corrupt.
     [[nodiscard]] Status prepare(std::uint64_t most) noexcept {
-        if (most > memory_.max_message()) [[unlikely]] return Status::too_large;
-        if (memory_.control->closed.load(relaxed) != 0) [[unlikely]] return Status::closed;  // a refusal carries no data
+        if (most > memory_.max_message()) [[unlikely]]
+            return Status::too_large;
+        if (memory_.control->closed.load(relaxed) != 0) [[unlikely]]
+            return Status::closed;  // a refusal carries no data
         const std::uint64_t span = memory_.span_of(most);
         const std::uint64_t to_end = memory_.storage - index_;
         skip_ = span <= to_end ? 0 : to_end;
-        if (position_ + skip_ + span > limit_) [[unlikely]] return find_room(position_ + skip_ + span);
+        if (position_ + skip_ + span > limit_) [[unlikely]]
+            return find_room(position_ + skip_ + span);
         return Status::ok;
     }
     /// Where the payload goes after prepare().
-    [[nodiscard]] std::byte* place() const noexcept { return memory_.first + record_index() + kRecordHeaderSize; }
+    [[nodiscard]] std::byte* place() const noexcept {
+        return memory_.first + record_index() + kRecordHeaderSize;
+    }
     /// Publishes the first `length` bytes at place(), at most as many as were prepared. What is killed before the last store here
     /// leaves nothing visible; a successor writes over it.
     void publish(std::uint32_t length, std::uint32_t tag) noexcept {
@@ -157,7 +165,8 @@ class ByteProducer {
             memory_.header(record).store(word, release);  // [publish] release side
         } else {
             memory_.header(record).store(word, relaxed);  // nobody looks here before the padding is visible
-            memory_.header(index_).store(RecordHeader{0, RecordHeader::State::padding, 0}.word(), release);  // [publish] release side
+            memory_.header(index_).store(RecordHeader{0, RecordHeader::State::padding, 0}.word(),
+                                         release);  // [publish] release side
         }
         position_ += skip_ + span;
         index_ = next;
@@ -166,7 +175,8 @@ class ByteProducer {
     }
     [[nodiscard]] Status try_push(const void* bytes, std::size_t size, std::uint32_t tag) noexcept {
         const Status room = prepare(size);
-        if (room != Status::ok) [[unlikely]] return room;
+        if (room != Status::ok) [[unlikely]]
+            return room;
         Env::copy_in(place(), bytes, size);
         publish(static_cast<std::uint32_t>(size), tag);
         return Status::ok;
@@ -174,18 +184,21 @@ class ByteProducer {
 
     [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
     [[nodiscard]] Progress progress() const noexcept {
-        return {messages_, bytes_, position_ + memory_.capacity - limit_};
+        const std::uint64_t read_pos = memory_.control->read_pos.load(acquire);  // [handback] acquire side
+        const std::uint64_t used = position_ - read_pos;
+        return {messages_, bytes_, used < memory_.capacity ? used : memory_.capacity};
     }
     [[nodiscard]] const ByteMemory<Env>& memory() const noexcept { return memory_; }
 
-  private:
+ private:
     [[nodiscard]] std::uint64_t record_index() const noexcept { return skip_ == 0 ? index_ : 0; }
     [[nodiscard]] std::uint64_t after(std::uint64_t index, std::uint64_t span) const noexcept {
         const std::uint64_t next = index + span;
         return next == memory_.storage ? 0 : next;
     }
     [[gnu::noinline]] Status find_room(std::uint64_t end) noexcept {
-        const std::uint64_t recent = memory_.control->read_pos_published.load(acquire);  // [handback] acquire side
+        const std::uint64_t recent =
+            memory_.control->read_pos_published.load(acquire);  // [handback] acquire side
         if (recent > position_) return Status::corrupt;
         if (recent + memory_.capacity > limit_) {
             limit_ = recent + memory_.capacity;
@@ -212,7 +225,7 @@ class ByteProducer {
 /// hand_back() returns the oldest. One thread at a time.
 template <class Env>
 class ByteConsumer {
-  public:
+ public:
     ByteConsumer() noexcept = default;
 
     /// Continues at the exact read position: what a dead consumer had not handed back is delivered again.
@@ -232,7 +245,8 @@ class ByteConsumer {
     /// The oldest record that was not looked at yet: ok with record(), empty, closed, or corrupt. Does not take it.
     [[nodiscard]] Status prepare() noexcept {
         record_ = judge_record(memory_, index_);
-        if (record_.status == Status::ok) [[likely]] return bounded();
+        if (record_.status == Status::ok) [[likely]]
+            return bounded();
         if (record_.status != Status::empty) return record_.status;
         Env::pause();  // leaves the line to its writer for a moment
         if (memory_.control->closed.load(acquire) == 0) return Status::empty;  // [finish] acquire side
@@ -266,7 +280,7 @@ class ByteConsumer {
     [[nodiscard]] Progress progress() const noexcept { return {messages_, bytes_, ahead_}; }
     [[nodiscard]] const ByteMemory<Env>& memory() const noexcept { return memory_; }
 
-  private:
+ private:
     /// A correct producer never has more than the capacity unread.
     [[nodiscard]] Status bounded() noexcept {
         if (ahead_ + record_.skip + record_.span <= memory_.capacity) return Status::ok;

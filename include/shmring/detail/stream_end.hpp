@@ -19,7 +19,7 @@ class SeatedRing;
 /// `Side` is an algorithm's producer or consumer; it has `join(memory, status)` and `progress()`.
 template <class Side, Role kRole>
 class StreamEnd {
-  public:
+ public:
     StreamEnd(const StreamEnd&) = delete;
     StreamEnd& operator=(const StreamEnd&) = delete;
 
@@ -41,9 +41,7 @@ class StreamEnd {
     void set_wait_policy(const WaitPolicy& policy) noexcept { end_.set_wait_policy(policy); }
 
     /// What wait_any and WaitSet need of a consumer; valid while it stays where it is.
-    [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept
-        requires(kRole == Role::consumer)
-    {
+    [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
         return {.line = &end_.control().readable,
                 .object = this,
                 .ready = [](void* self) noexcept { return static_cast<StreamEnd*>(self)->readable(); },
@@ -51,7 +49,7 @@ class StreamEnd {
                 .period_ns = end_.segment().geometry().liveness_period_ns};
     }
 
-  protected:
+ protected:
     template <class, class, class, class>
     friend class SeatedRing;
 
@@ -90,7 +88,8 @@ class StreamEnd {
         return end_.try_once(kNotYet, attempt);
     }
     template <class Attempt>
-    [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop, Attempt&& attempt) noexcept {
+    [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
+                                 Attempt&& attempt) noexcept {
         return end_.wait(kNotYet, deadline_ns, stop, attempt, [this]() noexcept { account(); });
     }
     /// Brings the record's counters up to date: when we have to wait anyway, at close, and when we leave.
@@ -103,7 +102,7 @@ class StreamEnd {
     Endpoint end_{};
     Side side_{};
 
-  private:
+ private:
     Progress accounted_{};
 };
 

@@ -1,0 +1,153 @@
+// Codec: how a value becomes bytes and comes back. The compiler finds the codec by the type.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shmring/message.hpp"
+
+namespace shmring {
+
+/// A message as it lies in memory that somebody else owns.
+using Bytes = std::span<const std::byte>;
+
+/// Specialise it for types of your own:
+///
+///     template <> struct shmring::Codec<Order> {
+///         static std::size_t size(const Order&) noexcept;                      // bytes that encode() writes
+///         static void encode(const Order&, std::span<std::byte>) noexcept;     // exactly that many
+///         static bool decode(Bytes, Order&);                                   // false: these bytes are no Order
+///     };
+///
+/// There are codecs for every Message (its bytes), std::string and std::string_view (their characters; a view can only be sent),
+/// and std::vector of a Message (their bytes) or of anything else that has a codec (each element behind its 32-bit size).
+template <class T>
+struct Codec {
+    static constexpr bool kMissing = true;
+};
+
+namespace detail {
+
+template <class T>
+concept HasCodec = !requires {
+    Codec<T>::kMissing;
+};
+
+}  // namespace detail
+
+/// A type whose values can be sent.
+template <class T>
+concept Encodable = detail::HasCodec<T> && requires(const T& value, std::span<std::byte> to) {
+    { Codec<T>::size(value) }
+    noexcept->std::same_as<std::size_t>;
+    { Codec<T>::encode(value, to) }
+    noexcept;
+};
+
+/// A type whose values can be received.
+template <class T>
+concept Decodable = detail::HasCodec<T> && requires(Bytes from, T& value) {
+    { Codec<T>::decode(from, value) } -> std::same_as<bool>;
+};
+
+namespace detail {
+
+/// The reason in words, where a concept would only name itself.
+template <class T>
+constexpr bool explain_codec() {
+    static_assert(!std::is_pointer_v<T>,
+                  "a pointer has no codec: its target does not exist in the other process");
+    static_assert(
+        HasCodec<T>,
+        "this type is neither a Message nor a string or vector of such: specialise shmring::Codec<T> for it");
+    return HasCodec<T>;
+}
+
+}  // namespace detail
+
+template <Message T>
+struct Codec<T> {
+    static std::size_t size(const T&) noexcept { return sizeof(T); }
+    static void encode(const T& value, std::span<std::byte> to) noexcept {
+        std::memcpy(to.data(), &value, sizeof(T));
+    }
+    static bool decode(Bytes from, T& value) noexcept {
+        if (from.size() != sizeof(T)) return false;
+        std::memcpy(&value, from.data(), sizeof(T));
+        return true;
+    }
+};
+
+template <>
+struct Codec<std::string_view> {
+    static std::size_t size(std::string_view text) noexcept { return text.size(); }
+    static void encode(std::string_view text, std::span<std::byte> to) noexcept {
+        if (!text.empty()) std::memcpy(to.data(), text.data(), text.size());
+    }
+};
+
+template <>
+struct Codec<std::string> {
+    static std::size_t size(const std::string& text) noexcept { return text.size(); }
+    static void encode(const std::string& text, std::span<std::byte> to) noexcept {
+        Codec<std::string_view>::encode(text, to);
+    }
+    static bool decode(Bytes from, std::string& text) {
+        text.assign(reinterpret_cast<const char*>(from.data()), from.size());
+        return true;
+    }
+};
+
+template <Message T>
+requires(!std::same_as<T, bool>)  // std::vector<bool> has no bytes to copy
+    struct Codec<std::vector<T>> {
+    static std::size_t size(const std::vector<T>& values) noexcept { return values.size() * sizeof(T); }
+    static void encode(const std::vector<T>& values, std::span<std::byte> to) noexcept {
+        if (!values.empty()) std::memcpy(to.data(), values.data(), values.size() * sizeof(T));
+    }
+    static bool decode(Bytes from, std::vector<T>& values) {
+        if (from.size() % sizeof(T) != 0) return false;
+        values.resize(from.size() / sizeof(T));
+        if (!values.empty()) std::memcpy(values.data(), from.data(), from.size());
+        return true;
+    }
+};
+
+template <class T>
+requires(!Message<T> && Encodable<T> && Decodable<T>) struct Codec<std::vector<T>> {
+    static std::size_t size(const std::vector<T>& values) noexcept {
+        std::size_t sum = 0;
+        for (const T& value : values) sum += sizeof(std::uint32_t) + Codec<T>::size(value);
+        return sum;
+    }
+    static void encode(const std::vector<T>& values, std::span<std::byte> to) noexcept {
+        for (const T& value : values) {
+            const std::size_t size = Codec<T>::size(value);  // under 2^30, like every message
+            Codec<std::uint32_t>::encode(static_cast<std::uint32_t>(size), to.first(sizeof(std::uint32_t)));
+            Codec<T>::encode(value, to.subspan(sizeof(std::uint32_t), size));
+            to = to.subspan(sizeof(std::uint32_t) + size);
+        }
+    }
+    static bool decode(Bytes from, std::vector<T>& values) {
+        values.clear();
+        while (!from.empty()) {
+            std::uint32_t size = 0;
+            if (from.size() < sizeof size) return false;
+            (void)Codec<std::uint32_t>::decode(from.first(sizeof size), size);
+            from = from.subspan(sizeof size);
+            if (size > from.size() || !Codec<T>::decode(from.first(size), values.emplace_back()))
+                return false;
+            from = from.subspan(size);
+        }
+        return true;
+    }
+};
+
+}  // namespace shmring

@@ -1,0 +1,130 @@
+// Waiting for several rings at once: the right one is named, none is starved, no wake-up is lost, ends are told.
+#include "shmring/wait_any.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "shmring/byte_ring.hpp"
+#include "shmring/spsc_ring.hpp"
+#include "support/child_process.hpp"
+
+namespace shmring::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Numbers = SpscRing<std::uint64_t>;
+
+TEST(WaitAny, NamesTheReadableOne) {
+    auto numbers = Numbers::anonymous({.capacity = 4});
+    auto bytes = ByteRing::anonymous({.capacity_bytes = 256});
+    auto out_numbers = numbers.producer();
+    auto out_bytes = bytes.producer();
+    auto in_numbers = numbers.consumer();
+    auto in_bytes = bytes.consumer();
+    EXPECT_EQ(wait_any_for(1ms, in_numbers, in_bytes).error(), Status::timed_out);
+    EXPECT_EQ(wait_any_for(0ms, in_numbers, in_bytes).error(), Status::timed_out);
+    ASSERT_TRUE(out_bytes.push({}));
+    EXPECT_EQ(*wait_any(in_numbers, in_bytes), 1U);
+    ASSERT_TRUE(out_numbers.push(7));
+    ASSERT_TRUE(in_bytes.try_next());
+    EXPECT_EQ(*wait_any_until(std::chrono::system_clock::now() + 1h, in_numbers, in_bytes), 0U);
+}
+
+TEST(WaitAny, LetsReadyRingsTakeTurns) {
+    auto first = Numbers::anonymous({.capacity = 64});
+    auto second = Numbers::anonymous({.capacity = 64});
+    auto in_first = first.consumer();
+    auto in_second = second.consumer();
+    auto out_first = first.producer();
+    auto out_second = second.producer();
+    for (std::uint64_t i = 0; i != 50; ++i) ASSERT_TRUE(out_first.push(i) && out_second.push(i));
+    int of_second = 0;
+    for (int i = 0; i != 20; ++i) of_second += static_cast<int>(*wait_any(in_first, in_second));
+    EXPECT_EQ(of_second, 10);
+}
+
+TEST(WaitAny, TellsOfAnEndAndOfADeath) {
+    auto quiet = Numbers::anonymous({.capacity = 4, .liveness_period = 2ms});
+    auto ending = Numbers::anonymous({.capacity = 4, .liveness_period = 2ms});
+    auto in_quiet = quiet.consumer();
+    auto in_ending = ending.consumer();
+    ChildProcess child([&] {
+        auto out = ending.producer();
+        (void)out.push(1);
+        ::raise(SIGKILL);
+    });
+    ASSERT_EQ(*wait_any(in_quiet, in_ending), 1U);
+    ASSERT_TRUE(in_ending.pop());
+    (void)child.join();
+    ASSERT_EQ(*wait_any(in_quiet, in_ending), 1U);
+    EXPECT_EQ(in_ending.try_pop().error(), Status::peer_lost);
+    (void)ending.producer().close();
+    ASSERT_EQ(*wait_any(in_quiet, in_ending), 1U);
+    EXPECT_EQ(in_ending.try_pop().error(), Status::closed);
+}
+
+TEST(WaitSetTest, EndsWithItsStopToken) {
+    auto ring = Numbers::anonymous({.capacity = 4});
+    auto in = ring.consumer();
+    WaitSet set;
+    EXPECT_EQ(set.wait().error(), Status::empty);
+    set.add(in);
+    set.set_wait_policy({.spin = 0ns});
+    std::stop_source source;
+    std::thread stopper([&] {
+        std::this_thread::sleep_for(20ms);
+        source.request_stop();
+    });
+    EXPECT_EQ(set.wait(source.get_token()).error(), Status::interrupted);
+    stopper.join();
+}
+
+/// One process writes into `rings` rings, in an order of its own, and waits for the echo of each message: every wake-up counts.
+class ManyRings : public testing::TestWithParam<int> {};
+
+TEST_P(ManyRings, LoseNoWakeUp) {
+    const int rings = GetParam();
+    const std::uint64_t rounds = 20'000;
+    std::vector<Numbers> there;
+    for (int i = 0; i != rings; ++i) there.push_back(Numbers::anonymous({.capacity = 2, .participants = 4}));
+    auto back = Numbers::anonymous({.capacity = 2});
+    ChildProcess child([&] {
+        std::vector<Numbers::Producer> out;
+        for (auto& ring : there) out.push_back(ring.producer());
+        auto echo = back.consumer();
+        std::uint64_t chosen = 1;
+        for (std::uint64_t round = 0; round != rounds; ++round) {
+            chosen = chosen * 6364136223846793005u + 1442695040888963407u;
+            if (!out[(chosen >> 33) % out.size()].push(round)) return 1;
+            const auto answer = echo.pop();
+            if (!answer || *answer != round) return 2;
+        }
+        return 0;
+    });
+    std::vector<Numbers::Consumer> in;
+    for (auto& ring : there) in.push_back(ring.consumer());
+    auto echo = back.producer();
+    WaitSet set;
+    set.set_wait_policy({.spin = std::chrono::microseconds(rings % 3)});  // sleeps nearly every time
+    for (auto& consumer : in) set.add(consumer);
+    for (std::uint64_t round = 0; round != rounds; ++round) {
+        const auto ready = set.wait_for(20s);
+        ASSERT_TRUE(ready) << to_string(ready.error()) << " in round " << round;
+        const auto message = in[*ready].try_pop();
+        ASSERT_TRUE(message);
+        ASSERT_EQ(*message, round);
+        ASSERT_TRUE(echo.push(*message));
+    }
+    EXPECT_TRUE(child.join().exited_with(0));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, ManyRings, testing::Values(2, 16, 128, 130));
+
+}  // namespace
+}  // namespace shmring::test

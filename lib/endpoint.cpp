@@ -122,7 +122,8 @@ void Endpoint::account(std::uint64_t messages, std::uint64_t bytes, std::uint64_
     Record& mine = record();
     add(mine.messages, messages);
     add(mine.bytes, bytes);
-    if (messages != 0 && high_water == 0) high_water = 1;  // each of them was in the ring, if only for a moment
+    if (messages != 0 && high_water == 0)
+        high_water = 1;  // each of them was in the ring, if only for a moment
     if (high_water > mine.high_water.load(relaxed)) mine.high_water.store(high_water, relaxed);  // one writer
     if (messages != 0) mine.last_progress_ns.store(ShippedEnv::now(), relaxed);
 }

@@ -117,8 +117,7 @@ TEST(ResultOfAValue, IsFilledInPlaceOrNotAtAll) {
     EXPECT_EQ(refused.error(), Status::closed);
 }
 
-TEST(ResultOfAValue, IsCopiedAsBytesWhereItsValueIs) {
-    static_assert(std::is_trivially_copyable_v<Result<Point>>);
+TEST(ResultOfAValue, NeedsNoDestructorWhereItsValueNeedsNone) {
     static_assert(std::is_trivially_destructible_v<Result<Point>>);
     static_assert(!std::is_convertible_v<Result<Point>, bool>, "only where a condition stands");
     const Result<Point> first = Point(5, 6);

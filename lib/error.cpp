@@ -63,7 +63,7 @@ class Category : public std::error_category {
 /// Never destroyed: error codes may be looked at by what runs after main().
 union Immortal {
     constexpr Immortal() : category() {}
-    ~Immortal() {}
+    ~Immortal() {}  // NOLINT(modernize-use-equals-default): a defaulted one would be deleted
     Category category;
 };
 constinit const Immortal immortal;

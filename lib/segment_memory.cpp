@@ -48,7 +48,7 @@ constexpr std::size_t kHugePageSize = std::size_t{2} << 20;  // where they are l
     if (start == MAP_FAILED) return nullptr;
     auto* first = static_cast<std::byte*>(start);
     const auto address = reinterpret_cast<std::uintptr_t>(first);
-    const std::size_t before = static_cast<std::size_t>(round_up(address, kHugePageSize) - address);
+    const auto before = static_cast<std::size_t>(round_up(address, kHugePageSize) - address);
     if (before != 0) ::munmap(first, before);
     ::munmap(first + before + size, wide - before - size);
     return first + before;

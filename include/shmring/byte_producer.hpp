@@ -27,7 +27,7 @@ class ByteRingProducer
     : public detail::StreamEnd<detail::ByteProducer<detail::ShippedEnv>, detail::Role::producer> {
     using Env = detail::ShippedEnv;
     static constexpr std::size_t kEarlyWakeBytes =
-        16 * 1024;  // copying this takes as long as waking a sleeper
+        std::size_t{16} * 1024;  // copying this takes as long as waking a sleeper
 
     /// A sleeping reader is woken before a long copy: it takes as long to come as the copy does.
     void wake_early(std::size_t size) noexcept {

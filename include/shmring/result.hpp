@@ -76,6 +76,7 @@ class ResultStorage {
     // and then read as one, which stalls for its stores (8-byte blocking pop: 9.7 ns with, see docs/design.md).
     ResultStorage(const ResultStorage& other) noexcept : status_(other.status_) { take_value(other); }
     ResultStorage& operator=(const ResultStorage& other) noexcept {
+        if (this == &other) return *this;
         status_ = other.status_;
         take_value(other);
         return *this;

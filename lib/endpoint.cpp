@@ -24,11 +24,6 @@ void describe_taken_seat(SetupError& error, const Segment& segment, Role role,
 
 }  // namespace
 
-void refuse_empty_ring(SetupError& error) noexcept {
-    error.code = std::make_error_code(std::errc::bad_file_descriptor);
-    std::snprintf(error.text, sizeof error.text, "shmring: join: this ring object holds no ring");
-}
-
 Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
                         SetupError& error) noexcept {
     Endpoint end;

@@ -31,10 +31,10 @@ using Words = std::array<std::uint64_t, 2>;
     return ((incarnation + 1) | 1) & ParticipantId::kIncarnationMask;
 }
 
-/// Everything of the former holder that must not be taken for the new one's. Counters go on where they stood.
+/// Everything of the former holder that must not be taken for the new one's. Counters go on where they stood, and so does the
+/// intent of a dead one: what it names is the ring's to repair (detail/member_end.hpp).
 void introduce(Record& record, Role role) noexcept {
-    record.intent.store(0, relaxed);  // all of this is published by the incarnation
-    record.lease.store(0, relaxed);
+    record.lease.store(0, relaxed);  // all of this is published by the incarnation
     record.role.store(static_cast<std::uint32_t>(role), relaxed);
 
     const platform::ProcessIdentity identity = platform::process_identity();
@@ -185,7 +185,7 @@ void Participant::own(std::uint32_t index, std::uint64_t incarnation) noexcept {
 
 void Participant::detach() noexcept {
     if (owned_by_this_process()) {
-        record_->intent.store(0, relaxed);  // published by the incarnation
+        record_->intent.store(0, release);  // [intent] release side
         record_->lease.store(0, relaxed);
         record_->role.store(static_cast<std::uint32_t>(Role::none), relaxed);
         record_->incarnation.store(id_.incarnation() + 1, release);  // [detach] release side

@@ -16,6 +16,7 @@ namespace {
 using Record = ParticipantRecord<ShippedEnv>;
 
 constexpr std::uint64_t kKnownRequiredFeatures = 0;
+constexpr std::size_t kDeliveryConstant = 5;
 
 [[nodiscard]] const char* kind_name(RingKind kind) noexcept {
     switch (kind) {
@@ -198,6 +199,9 @@ struct Sections {
                                  "%s is %u in the segment, %" PRIu64 " in this program", constants[i].name,
                                  header.constants[i], constants[i].ours);
     }
+    const std::uint32_t delivery = header.constants[kDeliveryConstant];
+    if (delivery > static_cast<std::uint32_t>(Delivery::at_least_once))
+        return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 or 1", delivery);
     return true;
 }
 
@@ -242,6 +246,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.capacity = header.capacity;
     geometry.element_size = header.element_size;
     geometry.element_alignment = header.element_alignment;
+    geometry.delivery = static_cast<Delivery>(header.constants[kDeliveryConstant]);
     geometry.generation = header.generation;
     geometry.liveness_period_ns = header.liveness_period_ns;
     geometry.liveness_base = header.liveness_base;

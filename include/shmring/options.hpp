@@ -18,4 +18,13 @@ struct RingOptions {
     SegmentOptions segment{};
 };
 
+/// `MpmcRing<Job>::create("jobs", {.capacity = 1024})`.
+struct MpmcRingOptions {
+    std::uint64_t capacity = 0;                                 ///< as in RingOptions
+    Delivery delivery = Delivery::at_most_once;                 ///< of what a consumer dies with
+    std::uint32_t participants = detail::kDefaultParticipants;  ///< as in RingOptions
+    std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
+    SegmentOptions segment{};
+};
+
 }  // namespace shmring

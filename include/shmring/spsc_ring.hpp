@@ -64,7 +64,7 @@ class SpscRing
     }
 
  private:
-    friend Base;
+    friend typename Base::Object;
     friend detail::RingFactory<SpscRing<T>, RingOptions>;
     using Base::Base;
 

@@ -17,9 +17,6 @@
 
 namespace shmring::detail {
 
-/// For ring objects that hold no ring: says so.
-void refuse_empty_ring(SetupError& error) noexcept;
-
 /// Move-only. Holds the segment open, so that an end outlives the ring object it came from. One thread at a time.
 class Endpoint {
  public:

@@ -47,6 +47,20 @@ enum class RingKind : std::uint32_t {
     priority = 6,
 };
 
+}  // namespace shmring::detail
+
+namespace shmring {
+
+/// What becomes of a message whose consumer dies with it in hand. Numbers are part of the ABI.
+enum class Delivery : std::uint32_t {
+    at_most_once = 0,   ///< it is lost, and counted
+    at_least_once = 1,  ///< it is delivered again, flagged and out of order
+};
+
+}  // namespace shmring
+
+namespace shmring::detail {
+
 enum class SectionKind : std::uint32_t { none = 0, participants = 1, control = 2, data = 3, user = 4 };
 
 /// One part of the segment. Offsets are multiples of 4096 and sections do not overlap.
@@ -88,7 +102,7 @@ static_assert(sizeof(CreatorIdentity) == 48);
 ///   72     generation          random; tells a ring from its successor under the same name
 ///   80     liveness_period_ns  how often a blocked call asks who is alive
 ///   88     liveness_base       the lock byte of record 0 in the liveness file; all ones: there is none
-///   96     constants           {line size, line gap, messages per block, block stride, payload offset, 0, 0, 0}
+///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, 0, 0}
 ///   128    boot_id             of the machine's boot, zeros where unknown: what another boot left may be torn
 ///   144    creator             CreatorIdentity
 ///   192    schema              text, zero-terminated

@@ -4,7 +4,7 @@
 //
 // Edges:
 //   attach   the new holder stores `incarnation`, odd; who reads that number also sees its role and identity and
-//            the cleared intent and lease
+//            the cleared lease
 //   detach   the holder stores `incarnation`, even; who reads that number, or the next one, also sees all that
 //            the holder wrote. (After a death the kernel orders instead: it lets the lock go after the last store.)
 #pragma once

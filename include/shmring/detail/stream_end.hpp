@@ -14,7 +14,7 @@
 namespace shmring::detail {
 
 template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
-class SeatedRing;
+class RingObject;
 
 /// `Side` is an algorithm's producer or consumer; it has `join(memory, status)` and `progress()`.
 template <class Side, Role kRole>
@@ -51,7 +51,7 @@ class StreamEnd {
 
  protected:
     template <class, class, class, class>
-    friend class SeatedRing;
+    friend class RingObject;
 
     static constexpr Status kNotYet = kRole == Role::producer ? Status::full : Status::empty;
     static constexpr std::uint64_t kNever = platform::kNever;
@@ -70,8 +70,8 @@ class StreamEnd {
 
     /// Takes the seat and continues the stream where it stands.
     template <class Memory>
-    void sit_down(const std::shared_ptr<Segment>& segment, const Memory& memory, const WaitPolicy& policy,
-                  SetupError& error) noexcept {
+    void enter(const std::shared_ptr<Segment>& segment, const Memory& memory, const WaitPolicy& policy,
+               SetupError& error) noexcept {
         end_ = Endpoint::take(segment, kRole, policy, error);
         if (error.code) return;
         Status status = Status::ok;

@@ -1,5 +1,5 @@
-// What all factories of rings do once, outside the templates.
-#include "shmring/detail/ring_factory.hpp"
+// What all ring objects and their factories do once, outside the templates.
+#include "shmring/detail/ring_object.hpp"
 
 #include <cstdio>
 #include <new>
@@ -14,6 +14,11 @@ std::shared_ptr<Segment> share_segment(Segment&& segment, SetupError& error) noe
         std::snprintf(error.text, sizeof error.text, "shmring: no memory for a ring object");
         return {};
     }
+}
+
+void refuse_empty_ring(SetupError& error) noexcept {
+    error.code = std::make_error_code(std::errc::bad_file_descriptor);
+    std::snprintf(error.text, sizeof error.text, "shmring: join: this ring object holds no ring");
 }
 
 }  // namespace shmring::detail

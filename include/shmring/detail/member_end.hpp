@@ -1,0 +1,176 @@
+// What every producer and consumer of a ring with many on both sides is: a member (record, waiting), one side of the algorithm, and
+// repair of what the dead left. The rings add their verbs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "shmring/detail/event_set.hpp"
+#include "shmring/detail/member.hpp"
+#include "shmring/detail/mpmc.hpp"
+#include "shmring/detail/mpmc_recovery.hpp"
+#include "shmring/detail/participant_roll.hpp"
+#include "shmring/result.hpp"
+#include "shmring/wait.hpp"
+
+namespace shmring {
+
+/// A living participant that a ring stands still for: it claimed the oldest place or message and is not done with it. If its process
+/// is stopped, the ring stands still until it is resumed or killed.
+struct Blocker {
+    std::uint32_t process_id = 0;
+    std::uint32_t thread_id = 0;  ///< of the thread that attached the handle
+    bool is_consumer = false;     ///< it is reading (writers stand still), not writing (readers stand still)
+    std::uint64_t position = 0;   ///< number of the message since the ring was made
+    std::chrono::nanoseconds since{0};  ///< how long this handle has seen it there; 0 at the first look
+};
+
+namespace detail {
+
+template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
+class RingObject;
+
+/// `Side` is an algorithm's producer or consumer: `slots()`, `more()`, `moved()`.
+template <class Side, Role kRole>
+class MemberEnd {
+ public:
+    MemberEnd(const MemberEnd&) = delete;
+    MemberEnd& operator=(const MemberEnd&) = delete;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(member_); }
+
+    /// Ends the stream for every process and wakes the sleepers of both sides: no claim for writing succeeds any more (a message
+    /// under construction is still delivered), readers get what is left, then closed.
+    Result<void> close() noexcept {
+        if (!member_.usable()) return Status::not_owner;
+        account();
+        close_tail(member_.control());
+        member_.wake_all();
+        return {};
+    }
+    /// Gives the record back now, as the destructor does. Nothing ends.
+    void detach() noexcept {
+        if (member_.usable()) account();
+        member_.leave();
+    }
+    void set_wait_policy(const WaitPolicy& policy) noexcept { member_.set_wait_policy(policy); }
+
+    /// Looks after the dead now, as blocked calls do once per liveness period: finds their claims and repairs them. Answers whether
+    /// there was something to repair. A scan of the participants; system calls.
+    bool recover() noexcept { return member_.usable() && repair(false); }
+    /// Whom the ring stands still for, if for anybody. A scan of the participants; system calls.
+    [[nodiscard]] std::optional<Blocker> blocker() noexcept {
+        if (!member_.usable()) return std::nullopt;
+        const ParticipantRoll roll(member_.participant(), false);
+        ClaimSide side{};
+        Blocker found;
+        const std::uint32_t index = recovery(roll).find_blocker(side, found.position);
+        if (index == roll.count()) return std::nullopt;
+        found.is_consumer = side == ClaimSide::read;
+        found.process_id = roll.record(index).process_id.load(relaxed);  // for people
+        found.thread_id = roll.record(index).thread_id.load(relaxed);
+        const std::uint64_t now = ShippedEnv::now();
+        if (!seen_ || seen_->position != found.position || seen_->is_consumer != found.is_consumer) {
+            seen_ = found;
+            seen_at_ns_ = now;
+        }
+        found.since = std::chrono::nanoseconds(now - seen_at_ns_);
+        return found;
+    }
+
+    /// What wait_any and WaitSet need of a consumer; valid while it stays where it is. Another consumer may be quicker.
+    [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
+        return {.line = &member_.control().readable,
+                .object = this,
+                .ready = [](void* self) noexcept { return static_cast<MemberEnd*>(self)->readable(); },
+                .examine = [](void* self) noexcept { (void)static_cast<MemberEnd*>(self)->recover(); },
+                .period_ns = member_.segment().geometry().liveness_period_ns};
+    }
+
+ protected:
+    template <class, class, class, class>
+    friend class RingObject;
+
+    static constexpr std::uint64_t kNever = platform::kNever;
+
+    MemberEnd() noexcept = default;
+    MemberEnd(MemberEnd&&) noexcept = default;
+    MemberEnd& operator=(MemberEnd&& other) noexcept {
+        if (this == &other) return *this;
+        detach();
+        member_ = std::move(other.member_);
+        side_ = other.side_;
+        redelivers_ = other.redelivers_;
+        accounted_ = other.accounted_;
+        return *this;
+    }
+    ~MemberEnd() { detach(); }
+
+    /// Takes a record, repairs what its former holder left, and begins.
+    template <class Slots>
+    void enter(const std::shared_ptr<Segment>& segment, const Slots& slots, const WaitPolicy& policy,
+               SetupError& error) noexcept {
+        member_ = Member::join(segment, kRole, policy, error);
+        if (error.code) return;
+        redelivers_ = segment->geometry().delivery == Delivery::at_least_once;
+        side_ = Side(slots, member_.record().intent, redelivers_);
+        if (!plausible_positions(member_.control(), side_.slots().capacity()))
+            return member_.refuse_corrupt(error);
+        if (member_.record().intent.load(relaxed) != 0) repair(true);  // our own word
+        member_.record().intent.store(0, release);                     // [intent] release side
+    }
+    template <class Attempt>
+    [[nodiscard]] Status once(Attempt&& attempt) noexcept {
+        return member_.try_once(attempt, repairing());
+    }
+    template <class Attempt>
+    [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
+                                 Attempt&& attempt) noexcept {
+        return member_.wait(deadline_ns, stop, attempt, repairing(), [this]() noexcept { account(); });
+    }
+    /// After `count` messages were published or handed back.
+    void moved_on(std::uint64_t count) noexcept {
+        member_.wake(count, [this]() noexcept { return side_.more(); });
+    }
+    [[nodiscard]] bool usable() const noexcept { return member_.usable(); }
+
+    Member member_{};
+    Side side_{};
+
+ private:
+    [[nodiscard]] auto repairing() noexcept {
+        return [this]() noexcept { repair(false); };
+    }
+    [[nodiscard]] auto recovery(const ParticipantRoll& roll) const noexcept {
+        return MpmcRecovery(side_.slots(), redelivers_, roll);
+    }
+    bool repair(bool fresh) noexcept {
+        const ParticipantRoll roll(member_.participant(), fresh);
+        const bool changed = recovery(roll).run();
+        if (changed) member_.wake_all();
+        return changed;
+    }
+    [[nodiscard]] bool readable() noexcept {
+        const Status status = once([this]() noexcept { return side_.peek(); });
+        return status != Status::empty && status != Status::busy;
+    }
+    /// Brings the record's counters up to date: when we have to wait anyway, at close, and when we leave.
+    void account() noexcept {
+        const std::uint64_t moved = side_.moved() - accounted_;
+        member_.account(moved, moved * member_.segment().geometry().element_size);
+        accounted_ = side_.moved();
+    }
+
+    bool redelivers_ = false;
+    std::uint64_t accounted_ = 0;
+    std::optional<Blocker> seen_{};
+    std::uint64_t seen_at_ns_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace shmring

@@ -1,0 +1,148 @@
+// Repairs after the dead in a ring with many producers and many consumers. Anybody may do it, many at once, and any of them may die
+// in it: every step is one compare-and-swap from a word that nobody living will change.
+//
+//   the dead one's intent names     and the slot's word is         then
+//   a write, not claimed            anything                       nothing to do: somebody else will claim it
+//   a write, claimed                free(lap)                      -> skipped(lap): consumers step over it
+//   a read, not claimed             anything                       nothing to do
+//   a read, claimed                 published(lap), at_most_once   -> free(lap + 1): the message is lost, and counted
+//   a read, claimed                 published(lap), at_least_once  -> orphaned(lap): it is delivered again
+//   a read, claimed                 skipped(lap)                   -> free(lap + 1)
+//   either                          a later word                   nothing to do: it was done
+//
+// Naming is not owning: several may name a position, one won it. So a slot is touched only when no living participant names it.
+#pragma once
+
+#include <cstdint>
+
+#include "shmring/detail/atomic.hpp"
+#include "shmring/detail/intent.hpp"
+#include "shmring/detail/mpmc_slots.hpp"
+
+namespace shmring::detail {
+
+/// `Roll` is the list of participants:
+///   std::uint32_t count();                                   how many records there are
+///   Intent intent(index);                                    acquire
+///   bool is_dead(index);                                     proven; may make a system call
+///   bool clear(index, intent);                               takes a dead one's intent away, once; never one that
+///                                                            may yet be claimed: a new holder could have named it, too
+template <class Env, SlotShape kShape, class Roll>
+class MpmcRecovery {
+ public:
+    MpmcRecovery(const MpmcSlots<Env, kShape>& slots, bool redelivers, const Roll& roll) noexcept
+        : slots_(slots), redelivers_(redelivers), roll_(roll) {}
+
+    /// Goes through the records and repairs what the dead left, and where the ring stands still. Answers whether it changed
+    /// anything that others may wait for.
+    bool run() noexcept {
+        bool changed = false;
+        for (std::uint32_t index = 0; index != roll_.count(); ++index) {
+            const Intent intent = roll_.intent(index);  // [intent] acquire side
+            if (intent.count() == 0 || !is_claimed(intent.side(), intent.position()) || !roll_.is_dead(index))
+                continue;
+            bool done = true;
+            for (std::uint64_t i = 0; i != intent.count(); ++i) {
+                const Outcome outcome = resolve(intent.side(), intent.position() + i);
+                changed = changed || outcome == Outcome::repaired;
+                done = done && (outcome == Outcome::repaired || outcome == Outcome::already_done);
+            }
+            if (done) clear(index, intent);
+        }
+        // Those whose dead owner's record was taken again before it could be repaired: nobody names them now.
+        const Stand stand = look();
+        changed = resolve(ClaimSide::write, stand.oldest_write) == Outcome::repaired || changed;
+        return resolve(ClaimSide::read, stand.oldest_read) == Outcome::repaired || changed;
+    }
+    /// The record of a living participant that the ring stands still for; roll.count() when there is none.
+    [[nodiscard]] std::uint32_t find_blocker(ClaimSide& side, std::uint64_t& position) const noexcept {
+        const Stand stand = look();
+        for (const ClaimSide which : {ClaimSide::write, ClaimSide::read}) {
+            side = which;
+            position = which == ClaimSide::write ? stand.oldest_write : stand.oldest_read;
+            if (!is_claimed(side, position) || is_done(side, position)) continue;
+            const std::uint32_t index = find_living(side, position);
+            if (index != roll_.count()) return index;
+        }
+        return roll_.count();
+    }
+
+ private:
+    enum class Outcome { not_claimed, already_done, repaired, disputed };
+
+    /// Where readers and writers stand still, if they do.
+    struct Stand {
+        std::uint64_t oldest_write = 0;  // what the readers would read next
+        std::uint64_t oldest_read = 0;   // what the writers would write over next
+    };
+    [[nodiscard]] Stand look() const noexcept {
+        const std::uint64_t head = slots_.control().head.load(relaxed);  // hints: resolve() looks again
+        const std::uint64_t tail = slots_.control().tail.load(relaxed) & ~kTailClosed;
+        return {head, tail > slots_.capacity() ? tail - slots_.capacity() : 0};
+    }
+    [[nodiscard]] bool is_claimed(ClaimSide side, std::uint64_t position) const noexcept {
+        const auto& word = side == ClaimSide::write ? slots_.control().tail : slots_.control().head;
+        return position < kMaxPosition && (word.load(acquire) & ~kTailClosed) > position;
+    }  // [claim] acquire side
+    [[nodiscard]] bool is_done(ClaimSide side, std::uint64_t position) const noexcept {
+        const Slot<Env> slot = slots_.at(position);
+        const SlotWord word = slot.read();
+        return word ==
+               (side == ClaimSide::write ? after_dead_writer(slot, word) : after_dead_reader(slot, word));
+    }
+
+    [[nodiscard]] Outcome resolve(ClaimSide side, std::uint64_t position) noexcept {
+        if (!is_claimed(side, position)) return Outcome::not_claimed;
+        const bool write = side == ClaimSide::write;
+        auto& control = slots_.control();
+        const Slot<Env> slot = slots_.at(position);
+        const SlotWord word = slot.read();
+        const SlotWord repaired = write ? after_dead_writer(slot, word) : after_dead_reader(slot, word);
+        if (repaired == word) return Outcome::already_done;
+        if (find_living(side, position) != roll_.count()) return Outcome::disputed;
+        if (write) control.skipped.fetch_add(1, relaxed);  // before the repair: never too few
+        std::uint64_t expected = word.value;
+        if (slot.word().compare_exchange_strong(expected, repaired.value, acq_rel, relaxed)) {
+            if (repaired.state() == SlotState::orphaned) control.orphans.store(1, relaxed);  // a hint
+            return Outcome::repaired;  // [publish] release side, [handback] release side
+        }
+        if (write) control.skipped.fetch_sub(1, relaxed);
+        return Outcome::already_done;  // by another, or its owner had published before it died
+    }
+    /// The word that repairs this one; the same where nothing is to be done.
+    [[nodiscard]] static SlotWord after_dead_writer(const Slot<Env>& slot, SlotWord word) noexcept {
+        return word == slot.when(SlotState::free) ? slot.when(SlotState::skipped) : word;
+    }
+    [[nodiscard]] SlotWord after_dead_reader(const Slot<Env>& slot, SlotWord word) const noexcept {
+        if (word.lap() != slot.lap()) return word;
+        if (word.state() == SlotState::skipped) return slot.when_free_again();
+        if (word.state() != SlotState::published) return word;
+        const bool again = redelivers_ && word.deliveries() != SlotWord::kMaxDeliveries;
+        return again ? SlotWord::of(word.lap(), SlotState::orphaned, word.deliveries())
+                     : slot.when_free_again();
+    }
+    /// Read the claim before this and the word after it: the owner's intent is here until its word is there.
+    [[nodiscard]] std::uint32_t find_living(ClaimSide side, std::uint64_t position) const noexcept {
+        std::uint32_t index = 0;
+        while (index != roll_.count()) {
+            const Intent intent = roll_.intent(index);  // [intent] acquire side
+            if (intent.names(side, position) && !roll_.is_dead(index)) break;
+            ++index;
+        }
+        return index;
+    }
+    /// All that a dead consumer had in hand died with it, unless it is delivered again: its call had not returned. One that died
+    /// between naming a position and losing it to another is counted, too.
+    void clear(std::uint32_t index, Intent intent) noexcept {
+        const bool lost = intent.side() == ClaimSide::read && !redelivers_;
+        auto& counter = slots_.control().lost;
+        if (lost) counter.fetch_add(intent.count(), relaxed);  // before: never too few
+        if (!roll_.clear(index, intent) && lost) counter.fetch_sub(intent.count(), relaxed);
+    }
+
+    MpmcSlots<Env, kShape> slots_;
+    bool redelivers_;
+    const Roll& roll_;
+};
+
+}  // namespace shmring::detail

@@ -1,0 +1,79 @@
+// The slots of a ring with many producers and many consumers, as both sides and recovery see them: where a position stands, and
+// what its word says.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include "shmring/detail/atomic.hpp"
+#include "shmring/detail/divider.hpp"
+#include "shmring/detail/mpmc_layout.hpp"
+
+namespace shmring::detail {
+
+/// Where one slot is, and the lap of the position that was asked for.
+template <class Env>
+class Slot {
+ public:
+    using Word = typename Env::template Atom<std::uint64_t>;
+
+    constexpr Slot() noexcept = default;
+    Slot(std::byte* base, std::uint64_t lap) noexcept : base_(base), lap_(lap) {}
+
+    [[nodiscard]] Word& word() const noexcept { return *std::launder(reinterpret_cast<Word*>(base_)); }
+    /// The word, once: it is input.
+    [[nodiscard]] SlotWord read() const noexcept {
+        return {word().load(acquire)};  // [publish] acquire side, [handback] acquire side
+    }
+    [[nodiscard]] std::uint64_t lap() const noexcept { return lap_; }
+    [[nodiscard]] std::byte* base() const noexcept { return base_; }
+    /// The words of this position's life, in their order.
+    [[nodiscard]] SlotWord when(SlotState state) const noexcept { return SlotWord::of(lap_, state); }
+    [[nodiscard]] SlotWord when_free_again() const noexcept {
+        return SlotWord::of(lap_ + 1, SlotState::free);
+    }
+
+ private:
+    std::byte* base_ = nullptr;
+    std::uint64_t lap_ = 0;
+};
+
+/// Where the parts of one ring lie in this process, and its checked geometry. Private: a peer cannot change it.
+template <class Env, SlotShape kShape>
+class MpmcSlots {
+ public:
+    using Control = MpmcControl<Env>;
+
+    constexpr MpmcSlots() noexcept = default;
+    MpmcSlots(Control& control, std::byte* slots, std::uint64_t capacity) noexcept
+        : control_(&control), slots_(slots), capacity_(capacity) {}
+
+    [[nodiscard]] Control& control() const noexcept { return *control_; }
+    [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_.divisor(); }
+    /// `position` below kMaxPosition.
+    [[nodiscard]] Slot<Env> at(std::uint64_t position) const noexcept {
+        const std::uint64_t lap = capacity_.quotient(position);
+        return {slots_ + (position - lap * capacity_.divisor()) * kShape.stride, lap};
+    }
+    [[nodiscard]] static std::byte* payload(const Slot<Env>& slot) noexcept {
+        return slot.base() + kShape.payload_offset;
+    }
+    /// How many positions from `first` on, at most `most`, have the word of their lap's `state`.
+    [[nodiscard]] std::uint64_t run(std::uint64_t first, std::uint64_t most, SlotState state) const noexcept {
+        std::uint64_t count = 0;
+        while (count != most) {
+            const Slot<Env> slot = at(first + count);
+            if (slot.read() != slot.when(state)) break;
+            ++count;
+        }
+        return count;
+    }
+
+ private:
+    Control* control_ = nullptr;
+    std::byte* slots_ = nullptr;
+    Divider capacity_{};
+};
+
+}  // namespace shmring::detail

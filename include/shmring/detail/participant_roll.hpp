@@ -1,0 +1,38 @@
+// The participants of a segment, as recovery sees them: what each is about, and whether it is dead.
+#pragma once
+
+#include <cstdint>
+
+#include "shmring/detail/intent.hpp"
+#include "shmring/detail/participants.hpp"
+
+namespace shmring::detail {
+
+class ParticipantRoll {
+ public:
+    /// `fresh`: our record was just taken, and what its intent names is its former holder's.
+    ParticipantRoll(const Participant& me, bool fresh) noexcept : me_(me), fresh_(fresh) {}
+
+    [[nodiscard]] std::uint32_t count() const noexcept { return me_.table().count(); }
+    [[nodiscard]] const Record& record(std::uint32_t index) const noexcept {
+        return me_.table().record(index);
+    }
+    [[nodiscard]] Intent intent(std::uint32_t index) const noexcept {
+        return {record(index).intent.load(acquire)};  // [intent] acquire side
+    }
+    /// Proven by a free lock, which costs a system call. Ask after intent(): whoever named that had its incarnation stored.
+    [[nodiscard]] bool is_dead(std::uint32_t index) const noexcept {
+        if (index == me_.id().index()) return fresh_;
+        const std::uint64_t incarnation = record(index).incarnation.load(acquire);  // [attach] acquire side
+        return me_.table().life_of(ParticipantId::of(index, incarnation)) == Life::dead;
+    }
+    [[nodiscard]] bool clear(std::uint32_t index, Intent intent) const noexcept {
+        return me_.table().record(index).intent.compare_exchange_strong(intent.value, 0, relaxed, relaxed);
+    }
+
+ private:
+    const Participant& me_;
+    bool fresh_;
+};
+
+}  // namespace shmring::detail

@@ -1,0 +1,78 @@
+// What a ring object is, whatever its kind: a shared segment, ways to come by it, and ways to become a producer or a consumer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "shmring/detail/ring_factory.hpp"
+#include "shmring/segment.hpp"
+#include "shmring/wait.hpp"
+
+namespace shmring::detail {
+
+/// For ring objects that hold no ring: says so.
+void refuse_empty_ring(SetupError& error) noexcept;
+
+/// `Ring` provides `static auto memory(const Segment&)`: what the ends' algorithms need. An end has `enter(segment, memory, policy,
+/// error)`.
+template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
+class RingObject : public RingFactory<Ring, Options> {
+ public:
+    using Producer = ProducerEnd;
+    using Consumer = ConsumerEnd;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return segment_ != nullptr; }
+
+    /// A new writing handle. Throws std::system_error: errc::participants_exhausted when all records are held, errc::seat_taken where
+    /// there is one producer at a time and it lives, errc::corrupt_positions.
+    [[nodiscard]] Producer producer(const WaitPolicy& policy = {}) const {
+        return end_or_throw<Producer>(policy);
+    }
+    [[nodiscard]] Producer producer(const WaitPolicy& policy, std::error_code& code) const noexcept {
+        return end_or_code<Producer>(policy, code);
+    }
+    /// A new reading handle; errors as for producer().
+    [[nodiscard]] Consumer consumer(const WaitPolicy& policy = {}) const {
+        return end_or_throw<Consumer>(policy);
+    }
+    [[nodiscard]] Consumer consumer(const WaitPolicy& policy, std::error_code& code) const noexcept {
+        return end_or_code<Consumer>(policy, code);
+    }
+
+    [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
+
+ protected:
+    RingObject() noexcept = default;
+    explicit RingObject(std::shared_ptr<Segment> segment) noexcept : segment_(std::move(segment)) {}
+
+ private:
+    template <class Side>
+    [[nodiscard]] Side end_or_throw(const WaitPolicy& policy) const {
+        SetupError error;
+        Side side = enter<Side>(policy, error);
+        if (error.code) throw_setup_error(error);
+        return side;
+    }
+    template <class Side>
+    [[nodiscard]] Side end_or_code(const WaitPolicy& policy, std::error_code& code) const noexcept {
+        SetupError error;
+        Side side = enter<Side>(policy, error);
+        code = error.code;
+        return side;
+    }
+    template <class Side>
+    [[nodiscard]] Side enter(const WaitPolicy& policy, SetupError& error) const noexcept {
+        Side side;
+        if (segment_ == nullptr)
+            refuse_empty_ring(error);
+        else
+            side.enter(segment_, Ring::memory(*segment_), policy, error);
+        return side;
+    }
+
+    std::shared_ptr<Segment> segment_{};
+};
+
+}  // namespace shmring::detail

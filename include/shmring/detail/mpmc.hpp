@@ -179,6 +179,7 @@ class MpmcConsumer {
             if (!head.compare_exchange_weak(seen, seen + count, acq_rel, acquire)) continue;
             claimed_ = {seen, count};  // [claim] release side, [advance] release side
             deliveries_ = 0;
+            patience_ = kPatience;
             return Status::ok;
         }
     }
@@ -246,11 +247,21 @@ class MpmcConsumer {
                 ++seen;
                 continue;
             }
+            if (await_change(slot, word)) continue;
             const std::uint64_t tail = slots_.control().tail.load(acquire);  // [finish] acquire side
             const std::uint64_t again = head.load(acquire);                  // [advance] acquire side
             if (again == seen && slot.read() == word) return judge_unpublished(seen, tail, slot, word);
             seen = again;
         }
+    }
+    /// Looking at the tail takes its line from the producers just when they want to claim, so shortly after a success we rather look at
+    /// the slot for a little longer. An idle consumer has used up its patience and answers at once.
+    [[nodiscard]] bool await_change(const Slot<Env>& slot, SlotWord word) noexcept {
+        for (int look = 0; look != kLooksPerCall && patience_ != 0; ++look, --patience_) {
+            for (int pauses = 0; pauses <= look; ++pauses) Env::pause();
+            if (slot.read() != word) return true;
+        }
+        return false;
     }
     /// Head and slot stood still while the tail was read, and the slot was not published.
     [[nodiscard]] Status judge_unpublished(std::uint64_t head, std::uint64_t tail, const Slot<Env>& slot,
@@ -301,8 +312,12 @@ class MpmcConsumer {
     MpmcSlots<Env, kShape> slots_{};
     IntentHolder<Env> intent_{};
     Claimed claimed_{};
+    static constexpr int kLooksPerCall = 6;
+    static constexpr int kPatience = 24;
+
     std::uint64_t deliveries_ = 0;
     std::uint64_t read_ = 0;
+    int patience_ = 0;
     bool redelivers_ = false;
 };
 

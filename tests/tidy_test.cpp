@@ -37,6 +37,8 @@ const std::vector<Layer> kLayers = {
     {2, "sets of events", {"detail/event_set.hpp"}},
     {2, "waiting", {"wait.hpp"}},
     {3, "slots", {"detail/mpmc_slots.hpp"}, kWaiting},
+    {3, "claims", {"detail/mpmc_claims.hpp"}, kWaiting},
+    {3, "sides of many", {"detail/mpmc_writer.hpp", "detail/mpmc_reader.hpp"}, kWaiting},
     {3, "algorithms", kAlgorithms, kWaiting},
     {3, "messages on loan", {"detail/borrow_ledger.hpp"}, kAlgorithms},
     {3, "segment", {"segment.hpp"}, kAlgorithms},

@@ -151,6 +151,7 @@ class MemberEnd {
     bool repair(bool fresh) noexcept {
         const ParticipantRoll roll(member_.participant(), fresh);
         const bool changed = recovery(roll).run();
+        if constexpr (kRole == Role::consumer) side_.look_again();
         if (changed) member_.wake_all();
         return changed;
     }

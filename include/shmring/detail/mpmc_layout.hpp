@@ -17,6 +17,7 @@ enum class SlotState : std::uint64_t {
     published = 1,  ///< holds a message; behind the read position: a consumer has it in hand
     skipped = 2,    ///< its producer died before it published, or took its claim back: consumers step over it
     orphaned = 3,   ///< its consumer died with it: to be delivered again (at_least_once)
+    filler = 4,     ///< byte rings: a run of places without a message
 };
 
 /// A slot's control word: `lap:56 | deliveries:5 | state:3`. The lap is position / capacity; deliveries counts how often the message
@@ -33,6 +34,7 @@ struct SlotWord {
     [[nodiscard]] constexpr std::uint64_t lap() const noexcept { return value >> 8; }
     [[nodiscard]] constexpr SlotState state() const noexcept { return static_cast<SlotState>(value & 7); }
     [[nodiscard]] constexpr std::uint64_t deliveries() const noexcept { return value >> 3 & kMaxDeliveries; }
+    [[nodiscard]] constexpr bool is_known() const noexcept { return state() <= SlotState::filler; }
     friend constexpr bool operator==(SlotWord, SlotWord) = default;
 };
 
@@ -44,9 +46,9 @@ inline constexpr std::uint64_t kTailClosed = std::uint64_t{1} << 63;
 ///   offset field        written by           read by       meaning
 ///   0      tail         producers            all           messages ever claimed for writing; bit 63: closed
 ///   128    head         consumers            all           messages ever claimed for reading
-///   256    orphans      recoverers           consumers     not 0: some slot may be orphaned (a hint: slots decide)
+///   256    orphans      recoverers, consumers consumers    how many slots are orphaned; never too few
 ///   264    skipped      recoverers           people        claims of dead producers that were stepped over
-///   272    lost         recoverers           people        messages that died with a consumer (at_most_once)
+///   272    lost         recoverers           people        messages that died with a consumer and are not redelivered
 ///   280    redelivered  consumers            people        orphans that were delivered again (at_least_once)
 ///   384    readable     all                  producers     EventLine: consumers sleep here
 ///   512    writable     all                  consumers     EventLine: producers sleep here

@@ -100,13 +100,14 @@ class MpmcRecovery {
         const SlotWord repaired = write ? after_dead_writer(slot, word) : after_dead_reader(slot, word);
         if (repaired == word) return Outcome::already_done;
         if (find_living(side, position) != roll_.count()) return Outcome::disputed;
-        if (write) control.skipped.fetch_add(1, relaxed);  // before the repair: never too few
+        auto* counter = write                                     ? &control.skipped
+                        : repaired.state() == SlotState::orphaned ? &control.orphans
+                                                                  : nullptr;
+        if (counter != nullptr) counter->fetch_add(1, relaxed);  // before the repair: never too few
         std::uint64_t expected = word.value;
-        if (slot.word().compare_exchange_strong(expected, repaired.value, acq_rel, relaxed)) {
-            if (repaired.state() == SlotState::orphaned) control.orphans.store(1, relaxed);  // a hint
+        if (slot.word().compare_exchange_strong(expected, repaired.value, acq_rel, relaxed))
             return Outcome::repaired;  // [publish] release side, [handback] release side
-        }
-        if (write) control.skipped.fetch_sub(1, relaxed);
+        if (counter != nullptr) counter->fetch_sub(1, relaxed);
         return Outcome::already_done;  // by another, or its owner had published before it died
     }
     /// The word that repairs this one; the same where nothing is to be done.

@@ -76,4 +76,15 @@ class MpmcSlots {
     Divider capacity_{};
 };
 
+/// Hands a place back to the producers.
+template <class Env>
+void free_slot(const Slot<Env>& slot) noexcept {
+    slot.word().store(slot.when_free_again().value, release);  // [handback] release side
+}
+/// Hands `count` places back, the first one last: until then it says how many there are, for those who may have to go on with it.
+template <class Env, SlotShape kShape>
+void free_places(const MpmcSlots<Env, kShape>& slots, std::uint64_t first, std::uint64_t count) noexcept {
+    while (count != 0) free_slot(slots.at(first + --count));
+}
+
 }  // namespace shmring::detail

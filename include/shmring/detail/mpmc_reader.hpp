@@ -1,0 +1,185 @@
+// The reading side of the algorithm of many, whatever the messages look like: finding and claiming the oldest message.
+#pragma once
+
+#include <cstdint>
+
+#include "shmring/detail/atomic.hpp"
+#include "shmring/detail/mpmc_claims.hpp"
+#include "shmring/detail/mpmc_slots.hpp"
+#include "shmring/result.hpp"
+
+namespace shmring::detail {
+
+/// `Extent` says how many places a message takes that begins in a slot: `published(slots, first, slot, most)`, where up to `most`
+/// messages may be taken at once, and `skipped(slots, first, slot, word)`, the places to step over; 0 means that the slot is nonsense or changed meanwhile.
+template <class Env, SlotShape kShape, class Extent>
+class MpmcReader {
+ public:
+    MpmcReader() noexcept = default;
+    MpmcReader(const MpmcSlots<Env, kShape>& slots, typename IntentHolder<Env>::Word& intent,
+               bool redelivers) noexcept
+        : slots_(slots), intent_(intent), redelivers_(redelivers) {}
+
+    /// Claims the oldest message, or up to `most` of them if they stand side by side.
+    /// ok, empty, busy (the oldest is claimed and not yet published), closed (ended and all was claimed), corrupt, or overflow (a
+    /// claim is in hand: one intent word names one claim).
+    [[nodiscard]] Status claim(std::uint64_t most) noexcept {
+        if (claimed_.count != 0) [[unlikely]]
+            return Status::overflow;
+        if (redelivers_ && claim_orphan()) [[unlikely]]
+            return Status::ok;
+        auto& head = slots_.control().head;
+        std::uint64_t seen = head.load(acquire);  // [advance] acquire side
+        for (;;) {
+            std::uint64_t count = most;
+            const Status found = find_oldest(seen, count);
+            if (found != Status::ok) return give_up(found);
+            intent_.name(ClaimSide::read, seen, named(count));
+            if (!head.compare_exchange_weak(seen, seen + count, acq_rel, acquire)) continue;
+            claimed_ = {seen, count};  // [claim] release side, [advance] release side
+            deliveries_ = 0;
+            patience_ = kPatience;
+            return Status::ok;
+        }
+    }
+    /// What claim() would say, without claiming.
+    [[nodiscard]] Status peek() noexcept {
+        if (claimed_.count != 0) return Status::overflow;
+        std::uint64_t seen = 0;
+        if (redelivers_ && find_orphan(seen)) return Status::ok;
+        seen = slots_.control().head.load(acquire);  // [advance] acquire side
+        std::uint64_t count = 1;
+        return give_up(find_oldest(seen, count));
+    }
+    [[nodiscard]] const Claimed& claimed() const noexcept { return claimed_; }
+    /// How often the message in hand was given to a consumer that died with it.
+    [[nodiscard]] std::uint64_t deliveries() const noexcept { return deliveries_; }
+    /// Whether the oldest message can be taken: a consumer that sleeps may be woken for it.
+    [[nodiscard]] bool more() const noexcept {
+        const std::uint64_t head = slots_.control().head.load(relaxed);  // a hint
+        if (head >= kMaxPosition) return true;
+        const Slot<Env> slot = slots_.at(head);
+        return slot.read() != slot.when(SlotState::free);
+    }
+    /// Once per liveness period: an orphan that was looked for in vain may have become one since.
+    void look_again() noexcept { fruitless_ = 0; }
+    [[nodiscard]] const MpmcSlots<Env, kShape>& slots() const noexcept { return slots_; }
+
+ protected:
+    /// After the last message of a claim.
+    void clear_claim() noexcept {
+        intent_.clear();
+        claimed_ = {};
+    }
+
+    MpmcSlots<Env, kShape> slots_{};
+    Claimed claimed_{};
+
+ private:
+    static constexpr int kLooksPerCall = 6;
+    static constexpr int kPatience = 24;
+
+    /// Moves `seen` on from a head that was read to the oldest message that nobody claimed, over what is to be skipped. `count`: in,
+    /// how many messages may be taken at once; out, how many places they take.
+    [[nodiscard]] Status find_oldest(std::uint64_t& seen, std::uint64_t& count) noexcept {
+        auto& head = slots_.control().head;
+        const std::uint64_t most = count;
+        for (;;) {
+            if (seen >= kMaxPosition) [[unlikely]]
+                return Status::corrupt;
+            const Slot<Env> slot = slots_.at(seen);
+            const SlotWord word = slot.read();
+            if (word == slot.when(SlotState::published)) [[likely]] {
+                count = Extent::published(slots_, seen, slot, most);
+                if (count != 0) [[likely]]
+                    return Status::ok;
+            } else if (const std::uint64_t places = Extent::skipped(slots_, seen, slot, word); places != 0) {
+                intent_.name(ClaimSide::read, seen, 1);
+                if (!head.compare_exchange_weak(seen, seen + places, acq_rel, acquire)) continue;
+                free_places(slots_, seen, places);  // [claim] release side, [advance] release side
+                seen += places;
+                continue;
+            } else if (await_change(slot, word)) {
+                continue;
+            }
+            const std::uint64_t tail = slots_.control().tail.load(acquire);  // [finish] acquire side
+            const std::uint64_t again = head.load(acquire);                  // [advance] acquire side
+            if (again == seen && slot.read() == word) return judge_unpublished(seen, tail, slot, word);
+            seen = again;
+        }
+    }
+    /// Looking at the tail takes its line from the producers just when they want to claim, so shortly after a success we rather look at
+    /// the slot for a little longer. An idle consumer has used up its patience and answers at once.
+    [[nodiscard]] bool await_change(const Slot<Env>& slot, SlotWord word) noexcept {
+        for (int look = 0; look != kLooksPerCall && patience_ != 0; ++look, --patience_) {
+            for (int pauses = 0; pauses <= look; ++pauses) Env::pause();
+            if (slot.read() != word) return true;
+        }
+        return false;
+    }
+    /// Head and slot stood still while the tail was read, and there is no message in the slot.
+    [[nodiscard]] Status judge_unpublished(std::uint64_t head, std::uint64_t tail, const Slot<Env>& slot,
+                                           SlotWord word) noexcept {
+        const std::uint64_t written = tail & ~kTailClosed;
+        const bool is_free = word == slot.when(SlotState::free);
+        const bool is_old = word.lap() + 1 == slot.lap() && word.is_known();  // a slow reader's
+        // Whoever moved the head to where it is had seen that position claimed: the tail cannot be behind.
+        if (written < head || !(is_free || (is_old && written == head))) return Status::corrupt;
+        if (written != head) return Status::busy;
+        if ((tail & kTailClosed) != 0) return Status::closed;
+        Env::pause();  // leaves the word's line to the producer for a moment
+        return Status::empty;
+    }
+
+    /// A message whose consumer died with it, in the slots that the readers have passed. Their number is never too small, so none is
+    /// overlooked; it may stay too large after deaths, so a search in vain is not repeated until it changes or look_again().
+    [[nodiscard]] bool find_orphan(std::uint64_t& position) noexcept {
+        const std::uint64_t orphans = slots_.control().orphans.load(relaxed);  // a hint: the slots decide
+        return orphans != 0 && orphans != fruitless_ && search_orphan(position, orphans);
+    }
+    [[nodiscard, gnu::noinline]] bool search_orphan(std::uint64_t& position, std::uint64_t orphans) noexcept {
+        const std::uint64_t head = slots_.control().head.load(acquire);  // [advance] acquire side
+        if (head >= kMaxPosition) return false;
+        for (position = head > slots_.capacity() ? head - slots_.capacity() : 0; position != head;
+             ++position) {
+            const Slot<Env> slot = slots_.at(position);
+            const SlotWord word = slot.read();
+            if (word.lap() == slot.lap() && word.state() == SlotState::orphaned) return true;
+        }
+        fruitless_ = orphans;
+        return false;
+    }
+    [[nodiscard]] bool claim_orphan() noexcept {
+        std::uint64_t position = 0;
+        while (find_orphan(position)) {
+            const Slot<Env> slot = slots_.at(position);
+            const SlotWord word = slot.read();
+            if (word.lap() != slot.lap() || word.state() != SlotState::orphaned)
+                continue;  // another was quicker
+            const SlotWord mine = SlotWord::of(slot.lap(), SlotState::published, word.deliveries() + 1);
+            intent_.name(ClaimSide::read, position, 1);
+            std::uint64_t expected = word.value;
+            if (!slot.word().compare_exchange_strong(expected, mine.value, acq_rel, relaxed)) continue;
+            auto& control = slots_.control();           // [claim] release side
+            control.orphans.fetch_sub(1, relaxed);      // after the claim: never too few
+            control.redelivered.fetch_add(1, relaxed);  // a statistic
+            claimed_ = {position, Extent::published(slots_, position, slot, 1)};
+            deliveries_ = mine.deliveries();
+            return true;
+        }
+        return false;
+    }
+    /// Nothing claimed: the intent may name what another won.
+    [[nodiscard]] Status give_up(Status status) noexcept {
+        intent_.clear();
+        return status;
+    }
+
+    IntentHolder<Env> intent_{};
+    std::uint64_t deliveries_ = 0;
+    std::uint64_t fruitless_ = 0;  // how many orphans there were when we found none
+    int patience_ = 0;
+    bool redelivers_ = false;
+};
+
+}  // namespace shmring::detail

@@ -36,6 +36,7 @@ const std::vector<Layer> kLayers = {
     {2, "sleeping", {"detail/event_count.hpp"}},
     {2, "sets of events", {"detail/event_set.hpp"}},
     {2, "waiting", {"wait.hpp"}},
+    {2, "record headers", {"detail/record_header.hpp"}},
     {3, "slots", {"detail/mpmc_slots.hpp"}, kWaiting},
     {3, "claims", {"detail/mpmc_claims.hpp"}, kWaiting},
     {3, "sides of many", {"detail/mpmc_writer.hpp", "detail/mpmc_reader.hpp"}, kWaiting},

@@ -146,7 +146,7 @@ class MemberEnd {
         return [this]() noexcept { repair(false); };
     }
     [[nodiscard]] auto recovery(const ParticipantRoll& roll) const noexcept {
-        return MpmcRecovery(side_.slots(), redelivers_, roll);
+        return MpmcRecovery(side_.slots(), side_.extent(), redelivers_, roll);
     }
     bool repair(bool fresh) noexcept {
         const ParticipantRoll roll(member_.participant(), fresh);

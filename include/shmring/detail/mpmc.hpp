@@ -30,6 +30,26 @@
 
 namespace shmring::detail {
 
+/// A message is a slot.
+template <class Env, SlotShape kShape>
+struct SlotExtent {
+    static constexpr bool kEachPlaceIsAMessage = true;
+
+    [[nodiscard]] static Status published(const MpmcSlots<Env, kShape>& slots, std::uint64_t first,
+                                          const Slot<Env>&, std::uint64_t most,
+                                          std::uint64_t& places) noexcept {
+        places = most == 1 ? 1 : 1 + slots.run(first + 1, most - 1, SlotState::published);
+        return Status::ok;
+    }
+    [[nodiscard]] static std::uint64_t skipped(const MpmcSlots<Env, kShape>&, const Slot<Env>& slot,
+                                               SlotWord word) noexcept {
+        return word == slot.when(SlotState::skipped) ? 1 : 0;
+    }
+    [[nodiscard]] static std::uint64_t in_hand(const MpmcSlots<Env, kShape>&, const Slot<Env>&) noexcept {
+        return 1;
+    }
+};
+
 /// One producer's side. One thread at a time.
 template <class Env, SlotShape kShape>
 class MpmcProducer : public MpmcWriter<Env, kShape> {
@@ -46,7 +66,7 @@ class MpmcProducer : public MpmcWriter<Env, kShape> {
     /// Claims up to `most` (at least 1) places in a row: write payload(i), then publish(i) for each, then settle().
     /// ok, full (the oldest place is not handed back), closed, corrupt, or overflow while a claim is in hand.
     [[nodiscard]] Status claim(std::uint64_t most) noexcept {
-        return this->claim_places([&](std::uint64_t first, const Slot<Env>&) noexcept {
+        return this->claim_places(true, [&](std::uint64_t first, const Slot<Env>&) noexcept {
             return most == 1 ? 1 : 1 + slots_.run(first + 1, most - 1, SlotState::free);
         });
     }
@@ -78,22 +98,10 @@ class MpmcProducer : public MpmcWriter<Env, kShape> {
         return Status::ok;
     }
     [[nodiscard]] std::uint64_t moved() const noexcept { return written_; }
+    [[nodiscard]] static SlotExtent<Env, kShape> extent() noexcept { return {}; }
 
  private:
     std::uint64_t written_ = 0;
-};
-
-/// A message is a slot.
-template <class Env, SlotShape kShape>
-struct SlotExtent {
-    [[nodiscard]] static std::uint64_t published(const MpmcSlots<Env, kShape>& slots, std::uint64_t first,
-                                                 const Slot<Env>&, std::uint64_t most) noexcept {
-        return most == 1 ? 1 : 1 + slots.run(first + 1, most - 1, SlotState::published);
-    }
-    [[nodiscard]] static std::uint64_t skipped(const MpmcSlots<Env, kShape>&, std::uint64_t,
-                                               const Slot<Env>& slot, SlotWord word) noexcept {
-        return word == slot.when(SlotState::skipped) ? 1 : 0;
-    }
 };
 
 /// One consumer's side. One thread at a time.

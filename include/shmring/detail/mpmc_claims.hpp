@@ -20,11 +20,6 @@ struct Claimed {
     return wanted < Intent::kMaxCount ? wanted : Intent::kMaxCount;
 }
 
-/// What an intent says of a claim of `count` places: a record of many is named by its first place.
-[[nodiscard]] constexpr std::uint64_t named(std::uint64_t count) noexcept {
-    return count <= Intent::kMaxCount ? count : 1;
-}
-
 /// What both sides do with their intent word. Release order: who reads a later intent also sees what was done under the one before.
 template <class Env>
 class IntentHolder {

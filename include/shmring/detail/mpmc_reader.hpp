@@ -10,8 +10,12 @@
 
 namespace shmring::detail {
 
-/// `Extent` says how many places a message takes that begins in a slot: `published(slots, first, slot, most)`, where up to `most`
-/// messages may be taken at once, and `skipped(slots, first, slot, word)`, the places to step over; 0 means that the slot is nonsense or changed meanwhile.
+/// `Extent` knows how many places belong together:
+///   Status published(slots, first, slot, most, places)   of the message in a slot, or of up to `most` side by side; too_large: it is
+///                                                        not wanted; corrupt: nonsense, or it changed meanwhile
+///   std::uint64_t skipped(slots, slot, word)             to step over; 0: there is something else
+///   std::uint64_t in_hand(slots, slot)                   of what a dead consumer has in hand, for recovery; 0: nonsense
+///   bool kEachPlaceIsAMessage
 template <class Env, SlotShape kShape, class Extent>
 class MpmcReader {
  public:
@@ -26,15 +30,17 @@ class MpmcReader {
     [[nodiscard]] Status claim(std::uint64_t most) noexcept {
         if (claimed_.count != 0) [[unlikely]]
             return Status::overflow;
-        if (redelivers_ && claim_orphan()) [[unlikely]]
-            return Status::ok;
+        if (redelivers_) {
+            const Status orphan = claim_orphan(most);
+            if (orphan != Status::empty) return orphan;
+        }
         auto& head = slots_.control().head;
         std::uint64_t seen = head.load(acquire);  // [advance] acquire side
         for (;;) {
             std::uint64_t count = most;
             const Status found = find_oldest(seen, count);
             if (found != Status::ok) return give_up(found);
-            intent_.name(ClaimSide::read, seen, named(count));
+            intent_.name(ClaimSide::read, seen, Extent::kEachPlaceIsAMessage ? count : 1);
             if (!head.compare_exchange_weak(seen, seen + count, acq_rel, acquire)) continue;
             claimed_ = {seen, count};  // [claim] release side, [advance] release side
             deliveries_ = 0;
@@ -64,6 +70,7 @@ class MpmcReader {
     /// Once per liveness period: an orphan that was looked for in vain may have become one since.
     void look_again() noexcept { fruitless_ = 0; }
     [[nodiscard]] const MpmcSlots<Env, kShape>& slots() const noexcept { return slots_; }
+    [[nodiscard]] const Extent& extent() const noexcept { return extent_; }
 
  protected:
     /// After the last message of a claim.
@@ -74,6 +81,7 @@ class MpmcReader {
 
     MpmcSlots<Env, kShape> slots_{};
     Claimed claimed_{};
+    Extent extent_{};
 
  private:
     static constexpr int kLooksPerCall = 6;
@@ -90,10 +98,10 @@ class MpmcReader {
             const Slot<Env> slot = slots_.at(seen);
             const SlotWord word = slot.read();
             if (word == slot.when(SlotState::published)) [[likely]] {
-                count = Extent::published(slots_, seen, slot, most);
-                if (count != 0) [[likely]]
-                    return Status::ok;
-            } else if (const std::uint64_t places = Extent::skipped(slots_, seen, slot, word); places != 0) {
+                const Status found = extent_.published(slots_, seen, slot, most, count);
+                if (found != Status::corrupt) [[likely]]
+                    return found;
+            } else if (const std::uint64_t places = extent_.skipped(slots_, slot, word); places != 0) {
                 intent_.name(ClaimSide::read, seen, 1);
                 if (!head.compare_exchange_weak(seen, seen + places, acq_rel, acquire)) continue;
                 free_places(slots_, seen, places);  // [claim] release side, [advance] release side
@@ -149,13 +157,17 @@ class MpmcReader {
         fruitless_ = orphans;
         return false;
     }
-    [[nodiscard]] bool claim_orphan() noexcept {
+    /// ok, empty (there is none), or too_large.
+    [[nodiscard]] Status claim_orphan(std::uint64_t most) noexcept {
         std::uint64_t position = 0;
         while (find_orphan(position)) {
             const Slot<Env> slot = slots_.at(position);
             const SlotWord word = slot.read();
             if (word.lap() != slot.lap() || word.state() != SlotState::orphaned)
                 continue;  // another was quicker
+            std::uint64_t places = 0;
+            const Status found = extent_.published(slots_, position, slot, most, places);
+            if (found == Status::too_large) return give_up(found);
             const SlotWord mine = SlotWord::of(slot.lap(), SlotState::published, word.deliveries() + 1);
             intent_.name(ClaimSide::read, position, 1);
             std::uint64_t expected = word.value;
@@ -163,11 +175,11 @@ class MpmcReader {
             auto& control = slots_.control();           // [claim] release side
             control.orphans.fetch_sub(1, relaxed);      // after the claim: never too few
             control.redelivered.fetch_add(1, relaxed);  // a statistic
-            claimed_ = {position, Extent::published(slots_, position, slot, 1)};
+            claimed_ = {position, Extent::kEachPlaceIsAMessage ? 1 : places};
             deliveries_ = mine.deliveries();
-            return true;
+            return Status::ok;
         }
-        return false;
+        return Status::empty;
     }
     /// Nothing claimed: the intent may name what another won.
     [[nodiscard]] Status give_up(Status status) noexcept {

@@ -7,7 +7,7 @@
 //   a read, not claimed             anything                       nothing to do
 //   a read, claimed                 published(lap), at_most_once   -> free(lap + 1): the message is lost, and counted
 //   a read, claimed                 published(lap), at_least_once  -> orphaned(lap): it is delivered again
-//   a read, claimed                 skipped(lap)                   -> free(lap + 1)
+//   a read, claimed                 skipped(lap), filler(lap)      -> free(lap + 1)
 //   either                          a later word                   nothing to do: it was done
 //
 // Naming is not owning: several may name a position, one won it. So a slot is touched only when no living participant names it.
@@ -27,11 +27,12 @@ namespace shmring::detail {
 ///   bool is_dead(index);                                     proven; may make a system call
 ///   bool clear(index, intent);                               takes a dead one's intent away, once; never one that
 ///                                                            may yet be claimed: a new holder could have named it, too
-template <class Env, SlotShape kShape, class Roll>
+template <class Env, SlotShape kShape, class Extent, class Roll>
 class MpmcRecovery {
  public:
-    MpmcRecovery(const MpmcSlots<Env, kShape>& slots, bool redelivers, const Roll& roll) noexcept
-        : slots_(slots), redelivers_(redelivers), roll_(roll) {}
+    MpmcRecovery(const MpmcSlots<Env, kShape>& slots, const Extent& extent, bool redelivers,
+                 const Roll& roll) noexcept
+        : slots_(slots), extent_(extent), redelivers_(redelivers), roll_(roll) {}
 
     /// Goes through the records and repairs what the dead left, and where the ring stands still. Answers whether it changed
     /// anything that others may wait for.
@@ -42,17 +43,14 @@ class MpmcRecovery {
             if (intent.count() == 0 || !is_claimed(intent.side(), intent.position()) || !roll_.is_dead(index))
                 continue;
             bool done = true;
-            for (std::uint64_t i = 0; i != intent.count(); ++i) {
-                const Outcome outcome = resolve(intent.side(), intent.position() + i);
-                changed = changed || outcome == Outcome::repaired;
-                done = done && (outcome == Outcome::repaired || outcome == Outcome::already_done);
-            }
+            changed = repair_from(intent.side(), intent.position(), intent.count(), done) || changed;
             if (done) clear(index, intent);
         }
         // Those whose dead owner's record was taken again before it could be repaired: nobody names them now.
         const Stand stand = look();
-        changed = resolve(ClaimSide::write, stand.oldest_write) == Outcome::repaired || changed;
-        return resolve(ClaimSide::read, stand.oldest_read) == Outcome::repaired || changed;
+        bool done = true;
+        changed = repair_from(ClaimSide::write, stand.oldest_write, 1, done) || changed;
+        return repair_from(ClaimSide::read, stand.oldest_read, 1, done) || changed;
     }
     /// The record of a living participant that the ring stands still for; roll.count() when there is none.
     [[nodiscard]] std::uint32_t find_blocker(ClaimSide& side, std::uint64_t& position) const noexcept {
@@ -91,7 +89,19 @@ class MpmcRecovery {
                (side == ClaimSide::write ? after_dead_writer(slot, word) : after_dead_reader(slot, word));
     }
 
-    [[nodiscard]] Outcome resolve(ClaimSide side, std::uint64_t position) noexcept {
+    /// A claim of `count` places, and for writers whatever of the dead's follows: a record's further places are not named.
+    bool repair_from(ClaimSide side, std::uint64_t first, std::uint64_t count, bool& done) noexcept {
+        bool changed = false;
+        for (std::uint64_t i = 0;; ++i) {
+            const bool is_named = i < count;
+            const Outcome outcome = resolve(side, first + i, is_named);
+            changed = changed || outcome == Outcome::repaired;
+            if (is_named) done = done && (outcome == Outcome::repaired || outcome == Outcome::already_done);
+            const bool goes_on = side == ClaimSide::write && outcome == Outcome::repaired;
+            if (i + 1 >= count && !goes_on) return changed;
+        }
+    }
+    [[nodiscard]] Outcome resolve(ClaimSide side, std::uint64_t position, bool is_named) noexcept {
         if (!is_claimed(side, position)) return Outcome::not_claimed;
         const bool write = side == ClaimSide::write;
         auto& control = slots_.control();
@@ -100,7 +110,9 @@ class MpmcRecovery {
         const SlotWord repaired = write ? after_dead_writer(slot, word) : after_dead_reader(slot, word);
         if (repaired == word) return Outcome::already_done;
         if (find_living(side, position) != roll_.count()) return Outcome::disputed;
-        auto* counter = write                                     ? &control.skipped
+        if (!write && repaired == slot.when_free_again() && !free_further_places(position, slot, word))
+            return Outcome::already_done;
+        auto* counter = write && is_named                         ? &control.skipped
                         : repaired.state() == SlotState::orphaned ? &control.orphans
                                                                   : nullptr;
         if (counter != nullptr) counter->fetch_add(1, relaxed);  // before the repair: never too few
@@ -110,13 +122,28 @@ class MpmcRecovery {
         if (counter != nullptr) counter->fetch_sub(1, relaxed);
         return Outcome::already_done;  // by another, or its owner had published before it died
     }
+    /// Of a record of several places, before the first one, as its reader would have. False: it changed meanwhile, or is nonsense.
+    [[nodiscard]] bool free_further_places(std::uint64_t position, const Slot<Env>& slot,
+                                           SlotWord word) noexcept {
+        const std::uint64_t places =
+            word == slot.when(SlotState::skipped) ? 1 : extent_.in_hand(slots_, slot);
+        if (places == 0 || slot.read() != word) return false;  // read between two looks at the same word
+        for (std::uint64_t i = places - 1; i != 0; --i) {
+            const Slot<Env> further = slots_.at(position + i);
+            std::uint64_t expected = further.when(SlotState::free).value;
+            (void)further.word().compare_exchange_strong(expected, further.when_free_again().value, acq_rel,
+                                                         relaxed);  // [handback] release side
+        }
+        return true;
+    }
     /// The word that repairs this one; the same where nothing is to be done.
     [[nodiscard]] static SlotWord after_dead_writer(const Slot<Env>& slot, SlotWord word) noexcept {
         return word == slot.when(SlotState::free) ? slot.when(SlotState::skipped) : word;
     }
     [[nodiscard]] SlotWord after_dead_reader(const Slot<Env>& slot, SlotWord word) const noexcept {
         if (word.lap() != slot.lap()) return word;
-        if (word.state() == SlotState::skipped) return slot.when_free_again();
+        if (word.state() == SlotState::skipped || word.state() == SlotState::filler)
+            return slot.when_free_again();
         if (word.state() != SlotState::published) return word;
         const bool again = redelivers_ && word.deliveries() != SlotWord::kMaxDeliveries;
         return again ? SlotWord::of(word.lap(), SlotState::orphaned, word.deliveries())
@@ -142,6 +169,7 @@ class MpmcRecovery {
     }
 
     MpmcSlots<Env, kShape> slots_;
+    Extent extent_;
     bool redelivers_;
     const Roll& roll_;
 };

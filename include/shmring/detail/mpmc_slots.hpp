@@ -56,6 +56,10 @@ class MpmcSlots {
         const std::uint64_t lap = capacity_.quotient(position);
         return {slots_ + (position - lap * capacity_.divisor()) * kShape.stride, lap};
     }
+    /// Which of the ring's places a slot is, counted from the first.
+    [[nodiscard]] std::uint64_t index(const Slot<Env>& slot) const noexcept {
+        return static_cast<std::uint64_t>(slot.base() - slots_) / kShape.stride;
+    }
     [[nodiscard]] static std::byte* payload(const Slot<Env>& slot) noexcept {
         return slot.base() + kShape.payload_offset;
     }

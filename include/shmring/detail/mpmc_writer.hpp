@@ -28,10 +28,11 @@ class MpmcWriter {
     [[nodiscard]] const MpmcSlots<Env, kShape>& slots() const noexcept { return slots_; }
 
  protected:
-    /// Claims `plan(first, slot)` places from the tail on, of which the first is free; 0: they are not all free.
+    /// Claims `plan(first, slot)` places from the tail on, of which the first is free; 0: they are not all free. `names_all`: each is a
+    /// message of its own; otherwise the first one stands for them.
     /// ok, full (a place is not handed back), closed, corrupt, or overflow (a claim is in hand: one intent word names one claim).
     template <class Plan>
-    [[nodiscard]] Status claim_places(Plan&& plan) noexcept {
+    [[nodiscard]] Status claim_places(bool names_all, Plan&& plan) noexcept {
         if (claimed_.count != 0) [[unlikely]]
             return Status::overflow;
         auto& tail = slots_.control().tail;
@@ -44,7 +45,7 @@ class MpmcWriter {
             const bool is_free = word == slot.when(SlotState::free);
             if (is_free) [[likely]] {
                 if (const std::uint64_t count = plan(seen, slot); count != 0) [[likely]] {
-                    intent_.name(ClaimSide::write, seen, named(count));
+                    intent_.name(ClaimSide::write, seen, names_all ? count : 1);
                     if (!tail.compare_exchange_weak(seen, seen + count, release, relaxed)) continue;
                     claimed_ = {seen, count};  // [claim] release side
                     return Status::ok;

@@ -2,7 +2,9 @@
 #include "shmring/detail/endpoint.hpp"
 
 #include <cstdio>
+#include <utility>
 
+#include "shmring/detail/setup_report.hpp"
 #include "shmring/detail/spsc.hpp"
 
 namespace shmring::detail {
@@ -65,9 +67,13 @@ Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Role role, const WaitP
 
 void Endpoint::leave() noexcept {
     if (usable()) {
+        if (readable_) Events::disarm(*own_line_);  // or the producer strikes once for nobody
         vacate_seat(*own_seat_, participant_.id());
         participant_.detach();
     }
+    readable_ = ReadableDescriptor{};
+    armed_by_us_ = false;
+    peers_bell_ = Bell{};
     participant_ = Participant{};
     segment_.reset();
 }
@@ -84,11 +90,54 @@ void Endpoint::close() noexcept {
     close_stream(*control_, role_ == Role::producer ? kProducerClosed : kConsumerClosed);
     Events::notify_all(control_->readable);
     Events::notify_all(control_->writable);
+    if (Events::disarm(control_->readable)) strike_bell();
 }
 
 void Endpoint::wake_sleeping_peer() noexcept {
-    Events::notify(*peer_line_, 1);
+    if (Events::notify(*peer_line_, 1)) strike_bell();
     add(record().wakes, 1);
+}
+
+/// A bell that cannot be had is nobody's error here: the consumer's timer tells it, later.
+void Endpoint::strike_bell() noexcept {
+    if (role_ == Role::consumer) {
+        if (readable_) readable_.keep_readable();
+        return;
+    }
+    if (!peers_bell_.current()) {
+        SetupError unused;
+        Bell found = Bell::of(*segment_, false, unused);
+        if (found) peers_bell_ = std::move(found);
+    }
+    peers_bell_.strike();
+}
+
+int Endpoint::readable_descriptor(SetupError& error) noexcept {
+    SetupReport report(error, "wait by descriptor");
+    if (!*this) {
+        (void)report.refuse(std::make_error_code(std::errc::bad_file_descriptor),
+                            "this object holds no seat");
+    } else if (!usable()) {
+        (void)report.refuse(errc::not_owner, "this handle belongs to the process we were forked from");
+    } else if (!readable_) {
+        ReadableDescriptor made = ReadableDescriptor::open(*segment_, error);
+        if (!error.code) readable_ = std::move(made);
+    }
+    return error.code ? -1 : readable_.number();
+}
+
+/// Silent and armed from here on. When the timer came it is time to ask who lives, too. True: newly armed.
+bool Endpoint::arm_descriptor() noexcept {
+    readable_.silence();
+    const bool timer_came = readable_.take_expiry();
+    const bool newly_armed = Events::arm(*own_line_) || !armed_by_us_;
+    armed_by_us_ = true;
+    if (newly_armed) {
+        const std::uint64_t period_ns = segment_->geometry().liveness_period_ns;
+        readable_.start_timer(kFirstSleep_ns < period_ns ? kFirstSleep_ns : period_ns, period_ns);
+    }
+    if (timer_came) examine_peer();
+    return newly_armed;
 }
 
 void Endpoint::look_after_peer() noexcept {

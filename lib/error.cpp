@@ -48,6 +48,12 @@ namespace {
             return "the segment requires a feature that this version does not know";
         case errc::retired:
             return "the ring's name was removed";
+        case errc::no_bell:
+            return "the ring has no bell that a descriptor could wait for";
+        case errc::untrusted_bell:
+            return "what has the name of the ring's bell is no FIFO of the ring's owner and mode";
+        case errc::not_owner:
+            return "the handle belongs to another process";
         case errc::corrupt_positions:
             return "the ring's positions contradict each other";
     }

@@ -31,6 +31,13 @@ namespace {
     return true;
 }
 
+[[nodiscard]] bool check_named_options(const SegmentOptions& options, SetupReport& report) noexcept {
+    if (options.bell || options.bell_descriptor >= 0)
+        return report.refuse(errc::bad_option,
+                             "a bell is for rings without a name: this has a FIFO beside it when asked");
+    return check_options(options, report);
+}
+
 [[nodiscard]] bool check_name(std::string_view name, std::string_view& plain, SetupReport& report) noexcept {
     plain = plain_name(name);
     if (!plain.empty()) return true;
@@ -86,7 +93,7 @@ Segment Segment::create(std::string_view name, const SegmentSpec& spec, const Se
                         SetupError& error) noexcept {
     SetupReport report(error, "create", name);
     std::string_view plain;
-    if (!check_name(name, plain, report) || !check_options(options, report)) return {};
+    if (!check_name(name, plain, report) || !check_named_options(options, report)) return {};
     return create_named(plain, spec, options, report);
 }
 
@@ -94,7 +101,7 @@ Segment Segment::open(std::string_view name, const SegmentSpec& spec, const Segm
                       SetupError& error) noexcept {
     SetupReport report(error, "open", name);
     std::string_view plain;
-    if (!check_name(name, plain, report) || !check_options(options, report)) return {};
+    if (!check_name(name, plain, report) || !check_named_options(options, report)) return {};
     return open_named(plain, spec, options, report);
 }
 
@@ -106,7 +113,7 @@ Segment Segment::open_or_create(std::string_view name, const SegmentSpec& spec, 
         8;  // /dev/shm full: another creator's copy may go in a moment, or become the ring
     SetupReport report(error, "open or create", name);
     std::string_view plain;
-    if (!check_name(name, plain, report) || !check_options(options, report)) return {};
+    if (!check_name(name, plain, report) || !check_named_options(options, report)) return {};
 
     SegmentGeometry unused;
     if (!plan_segment(spec, report, unused))
@@ -137,18 +144,28 @@ Segment Segment::anonymous(const SegmentSpec& spec, const SegmentOptions& option
     Descriptor file = make_memfd(geometry.segment_size, report);
     Mapping mapping;
     if (!file || !mapping.map(file.number(), geometry.segment_size, options.huge_pages, report)) return {};
+    Descriptor bell;
+    if (!prepare_bell(options, bell, report)) return {};
     write_header(mapping.data(), spec, geometry, {.user_id = effective_user()});
     if (!seal(file, report)) return {};
-    return SegmentBuilder::of_file(file, mapping, geometry, options, {});
+    Segment segment = SegmentBuilder::of_file(file, mapping, geometry, options, {});
+    SegmentBuilder::give_bell(segment, bell);
+    return segment;
 }
 
 Segment Segment::from_descriptor(int descriptor, const SegmentSpec& spec, const SegmentOptions& options,
                                  SetupError& error) noexcept {
     SetupReport report(error, "open a descriptor");
     std::uint64_t size = 0;
-    if (!check_options(options, report)) return {};
+    Descriptor bell;
+    if (!check_options(options, report) || !check_joining_options(options, report) ||
+        !prepare_bell(options, bell, report))
+        return {};
     Descriptor file = adopt_descriptor(descriptor, options, size, report);
-    return file ? join_file(file, size, spec, options, {}, report) : Segment{};
+    if (!file) return {};
+    Segment segment = join_file(file, size, spec, options, {}, report);
+    if (segment) SegmentBuilder::give_bell(segment, bell);
+    return segment;
 }
 
 std::error_code Segment::remove(std::string_view name) noexcept {
@@ -170,6 +187,8 @@ Segment& Segment::operator=(Segment&& other) noexcept {
     let_go();
     base_ = std::exchange(other.base_, nullptr);
     descriptor_ = std::exchange(other.descriptor_, -1);
+    bell_ = std::exchange(other.bell_, -1);
+    bell_file_ = std::exchange(other.bell_file_, {});
     owns_mapping_ = std::exchange(other.owns_mapping_, false);
     file_ = std::exchange(other.file_, {});
     geometry_ = std::exchange(other.geometry_, {});
@@ -183,6 +202,7 @@ Segment::~Segment() { let_go(); }
 void Segment::let_go() noexcept {
     if (owns_mapping_) unmap(base_, geometry_.segment_size);
     close_if_still(descriptor_, file_);
+    close_if_still(bell_, bell_file_);
 }
 
 SegmentHeader& Segment::header() const noexcept { return *reinterpret_cast<SegmentHeader*>(base_); }

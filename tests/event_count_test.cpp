@@ -22,6 +22,7 @@ namespace shmring::test {
 namespace {
 
 using detail::EventLine;
+using detail::kArmed;
 using detail::kFirstSleep_ns;
 using detail::kMaxParticipants;
 using detail::kOneEpoch;
@@ -94,9 +95,56 @@ TEST_F(EventCount, AskingWhetherSomebodyWaitsIsOneLoadBehindACompilerBarrier) {
     set_word(5, 1);
     EXPECT_TRUE(Events::somebody_waits(line_));
     set_word(5, detail::kOneEpoch >> 16);  // armed, and nobody asleep
-    EXPECT_FALSE(Events::somebody_waits(line_));
+    EXPECT_TRUE(Events::somebody_waits(line_));
     set_word(0xffff'ffff, 0);
     EXPECT_FALSE(Events::somebody_waits(line_));
+}
+
+// ---- the armed bit ---------------------------------------------------------------------------------------------------
+
+TEST_F(EventCount, ArmingIsOneFullBarrierAndIsToldApartFromArmingAgain) {
+    set_word(5, 2);
+    EXPECT_TRUE(Events::arm(line_));
+    const Operation arming{
+        .kind = Kind::exchange, .address = &line_.word, .order = std::memory_order_seq_cst};
+    EXPECT_EQ(world.operations, Operations{arming});
+    EXPECT_FALSE(Events::arm(line_));
+    EXPECT_EQ(waiters(), 2U);
+    EXPECT_EQ(epoch(), 5U);
+    EXPECT_TRUE(Events::disarm(line_));
+    EXPECT_FALSE(Events::disarm(line_));
+    EXPECT_EQ(word(), std::uint64_t{5} << 32 | 2);
+}
+
+TEST_F(EventCount, OneNotifierTakesTheArmedBitAndTheCreditsInOneExchange) {
+    for (const std::uint64_t asleep : {0U, 1U, 3U}) {
+        set_word(5, asleep | kArmed);
+        world.wakes.clear();
+        EXPECT_TRUE(Events::somebody_waits(line_));
+        EXPECT_TRUE(Events::notify(line_, 1)) << "somebody owes a stroke of the bell";
+        EXPECT_EQ(world.count(Kind::exchange), 1U);
+        EXPECT_EQ(word() & kArmed, 0U);
+        EXPECT_EQ(waiters(), asleep == 0 ? 0 : asleep - 1);
+        EXPECT_EQ(epoch(), asleep == 0 ? 5U : 6U);
+        EXPECT_EQ(world.wakes.size(), asleep == 0 ? 0U : 1U) << "nobody asleep: no system call for them";
+        EXPECT_FALSE(Events::notify(line_, 1)) << "one stroke, not two";
+    }
+}
+
+TEST_F(EventCount, OnlyANotifierTakesTheArmedBit) {
+    set_word(5, 2 | kArmed);
+    Events::pass_on(line_);
+    EXPECT_EQ(word(), std::uint64_t{6} << 32 | kArmed | 1);
+    Events::notify_all(line_);
+    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed);
+    Events::pass_on(line_);
+    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed) << "nobody to pass it on to";
+    ready_ = true;
+    EXPECT_EQ(sleep(), SleepResult::ready);
+    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed) << "registered and left";
+    set_word(7, kMaxParticipants | kArmed);
+    EXPECT_EQ(sleep(), SleepResult::ready);
+    EXPECT_EQ(word() & (kArmed | kWaitersMask), kArmed) << "the dead were counted, and the count repaired";
 }
 
 TEST_F(EventCount, RegisteringIsOneFullBarrierAndEveryReadinessIsFoundWithoutSleeping) {

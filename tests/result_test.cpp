@@ -43,7 +43,7 @@ TEST(StatusNames, NumbersAndNamesAreThoseOfTheAbi) {
 
 TEST(Errc, EachHasASentenceOfItsOwn) {
     std::set<std::string> sentences;
-    for (int number = 1; number <= static_cast<int>(errc::retired); ++number) {
+    for (int number = 1; number <= static_cast<int>(errc::not_owner); ++number) {
         const std::error_code code = static_cast<errc>(number);
         EXPECT_EQ(code.value(), number);
         EXPECT_STREQ(code.category().name(), "shmring");
@@ -52,6 +52,7 @@ TEST(Errc, EachHasASentenceOfItsOwn) {
     }
     EXPECT_EQ(static_cast<int>(errc::bad_name), 1);
     EXPECT_EQ(static_cast<int>(errc::retired), 20);
+    EXPECT_EQ(static_cast<int>(errc::not_owner), 23);
 }
 
 TEST(Errc, AnUnknownNumberHasASentenceToo) {

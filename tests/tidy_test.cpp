@@ -50,7 +50,7 @@ const std::vector<Layer> kLayers = {
      kAlgorithms},
     {3,
      "segment file",
-     {"detail/segment_file.hpp", "lib/segment_file.cpp", "lib/segment_storage.cpp"},
+     {"detail/segment_file.hpp", "lib/segment_bell.cpp", "lib/segment_file.cpp", "lib/segment_storage.cpp"},
      kAlgorithms},
     {3, "segment memory", {"detail/segment_memory.hpp", "lib/segment_memory.cpp"}, kAlgorithms},
     {3,
@@ -59,6 +59,11 @@ const std::vector<Layer> kLayers = {
      kAlgorithms},
     {3, "participants", {"detail/participants.hpp", "lib/participants.cpp"}, kAlgorithms},
     {3, "seats", {"detail/seats.hpp"}, kAlgorithms},
+    {3, "bells", {"detail/bell.hpp", "lib/bell.cpp"}, kAlgorithms},
+    {3,
+     "waiting by descriptor",
+     {"detail/readable_descriptor.hpp", "lib/readable_descriptor.cpp"},
+     kAlgorithms},
     {4, "options", {"options.hpp"}},
     {3, "the roll", {"detail/participant_roll.hpp"}, kAlgorithms},
     {4, "making rings", {"detail/ring_factory.hpp"}},
@@ -78,8 +83,9 @@ const std::vector<Layer> kLayers = {
 };
 
 const std::set<std::string> kSeeTheOperatingSystem = {
-    "lib/platform_linux.cpp", "lib/platform_liveness.cpp", "lib/segment.cpp",      "lib/segment_file.cpp",
-    "lib/segment_memory.cpp", "lib/segment_storage.cpp",   "lib/participants.cpp",
+    "lib/platform_linux.cpp", "lib/platform_liveness.cpp",   "lib/segment.cpp",      "lib/segment_file.cpp",
+    "lib/segment_memory.cpp", "lib/segment_storage.cpp",     "lib/participants.cpp", "lib/segment_bell.cpp",
+    "lib/bell.cpp",           "lib/readable_descriptor.cpp",
 };
 const std::set<std::string> kDependOnTheBuild = {"include/shmring/detail/atomic.hpp",
                                                  "lib/platform_linux.cpp"};

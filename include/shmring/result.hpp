@@ -54,6 +54,9 @@ enum class errc : int {
     unsupported_feature,     ///< the segment requires a feature that this version does not know
     corrupt_positions,       ///< the ring's positions and commit words contradict each other
     retired,                 ///< the name was removed; a new ring may have been made under it
+    no_bell,                 ///< readable_fd(): the ring was made, or joined, without a bell
+    untrusted_bell,  ///< readable_fd(): what stands at the bell's name is no FIFO of the ring's owner and mode
+    not_owner,       ///< this handle belongs to another process (it was bound before a fork)
 };
 
 /// The category of errc: `std::error_code code = errc::seat_taken;` works through make_error_code.

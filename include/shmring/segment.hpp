@@ -31,6 +31,11 @@ struct SegmentOptions {
     /// one the ring has no crash recovery.
     int liveness_descriptor = -1;
     std::uint64_t liveness_offset = 0;
+    /// What Consumer::readable_fd() needs where there is no name: an eventfd, made on creation if asked (`bell`), inherited by
+    /// forked children, and given to everybody else by descriptor passing beside the segment (Segment::bell_descriptor(), then
+    /// `bell_descriptor` here, duplicated). Named rings need neither: theirs is a FIFO, made when it is first asked for.
+    bool bell = false;
+    int bell_descriptor = -1;
 };
 
 /// What the kernel granted: an empty error_code for what was done or not asked for.
@@ -143,6 +148,8 @@ class Segment {
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     /// Which file descriptor() was when we opened it: the application may have closed and reused the number since.
     [[nodiscard]] const detail::platform::FileIdentity& file_identity() const noexcept { return file_; }
+    /// The eventfd that wakes readable_fd() of a ring without a name, to be passed on; -1: there is none.
+    [[nodiscard]] int bell_descriptor() const noexcept { return bell_; }
     /// Whether deaths of participants can be noticed: false only for caller memory without a liveness descriptor.
     [[nodiscard]] bool crash_recovery() const noexcept { return descriptor_ >= 0; }
     /// 64 bytes of the application's own, zero at first. The library never reads them; access is the caller's to order.
@@ -160,9 +167,11 @@ class Segment {
 
     std::byte* base_ = nullptr;
     int descriptor_ = -1;
+    int bell_ = -1;
     bool owns_mapping_ = false;
     detail::platform::FileIdentity
         file_{};  // what descriptor_ is: the application may close and reuse the number
+    detail::platform::FileIdentity bell_file_{};  // the same for bell_
     SegmentGeometry geometry_{};
     SegmentGrants grants_{};
     std::array<char, 252> name_buffer_{};

@@ -35,6 +35,7 @@ class UniqueName {
     void remove() const {
         std::error_code ignored;
         std::filesystem::remove_all(path(), ignored);
+        std::filesystem::remove_all(path() + ".bell", ignored);  // a named ring's FIFO for readable_fd()
     }
 
     pid_t owner_ = ::getpid();

@@ -7,9 +7,11 @@
 #include <stop_token>
 #include <system_error>
 
+#include "shmring/detail/bell.hpp"
 #include "shmring/detail/env.hpp"
 #include "shmring/detail/layout.hpp"
 #include "shmring/detail/participants.hpp"
+#include "shmring/detail/readable_descriptor.hpp"
 #include "shmring/detail/seats.hpp"
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"
@@ -81,6 +83,19 @@ class Endpoint {
         return wait_longer(not_yet, deadline_ns, stop, [&]() noexcept { return try_once(not_yet, attempt); });
     }
 
+    /// The descriptor that is readable while a call would not wait; made when it is first asked for. -1: see `error`.
+    [[nodiscard]] int readable_descriptor(SetupError& error) noexcept;
+    /// To be told what a call that does not wait found, when there may be such a descriptor: "nothing yet" silences it, arms the
+    /// line, and looks again; what is not done and stays to be told keeps it readable. Answers what there is now.
+    template <class Attempt>
+    [[nodiscard]] Status settle_descriptor(Status found, Status not_yet, Attempt& attempt) noexcept {
+        if (!readable_ || found == Status::ok || found == Status::not_owner) [[likely]]
+            return found;
+        if (found == not_yet) found = look_again_armed(not_yet, attempt);
+        if (found != not_yet) readable_.keep_readable();
+        return found;
+    }
+
     /// Brings the record's counters up to date: called on slow paths only, so that the fast path writes none.
     void account(std::uint64_t messages, std::uint64_t bytes, std::uint64_t high_water) noexcept;
 
@@ -117,6 +132,17 @@ class Endpoint {
         return last == not_yet ? Status::peer_lost : last;
     }
 
+    /// Silence first: a stroke that comes after it stays, and who gave an earlier one has published what we look for now.
+    template <class Attempt>
+    [[nodiscard, gnu::noinline]] Status look_again_armed(Status not_yet, Attempt& attempt) noexcept {
+        const bool newly_armed = arm_descriptor();
+        Status found = attempt();
+        for (int look = 1; newly_armed && found == not_yet && look != kRecheckPolls; ++look)
+            found = attempt();
+        return found == not_yet ? judge_lost(not_yet, attempt) : found;
+    }
+    bool arm_descriptor() noexcept;
+    void strike_bell() noexcept;
     [[gnu::noinline]] void wake_sleeping_peer() noexcept;
     [[gnu::noinline]] void look_after_peer() noexcept;
     void count_stall() noexcept;
@@ -134,6 +160,9 @@ class Endpoint {
     std::uint32_t misses_ = 0;
     std::uint64_t last_look_ns_ = 0;
     std::uint64_t counted_sleeps_ = 0;
+    ReadableDescriptor readable_{};  // of a consumer that was asked for it
+    bool armed_by_us_ = false;       // and not by a predecessor, whose timer died with it
+    Bell peers_bell_{};              // of a producer that found its consumer's line armed
 };
 
 }  // namespace shmring::detail

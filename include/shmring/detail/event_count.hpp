@@ -6,6 +6,9 @@
 // then every earlier store is visible, and every later one was made by somebody who could see the registration. A wake-up
 // missed this way is counted in missed_wakes. The argument, its cost and the rejected forms: docs/design.md, "Sleeping".
 //
+// Who waits in epoll instead of here sets the word's armed bit: notifiers find it with the same load, take it away with the same
+// exchange, and owe a stroke of the bell for it (detail/bell.hpp). It counts nobody: waiters come and go beside it.
+//
 // Death: a waiter killed asleep leaves the count one too high, which costs one needless wake-up, since waking takes the
 // credits away. A notifier killed between publishing and waking, or a wake eaten by a dying waiter, is made good by the
 // bounded sleeps of the others.
@@ -21,6 +24,7 @@
 namespace shmring::detail {
 
 inline constexpr std::uint64_t kWaitersMask = 0xffff;
+inline constexpr std::uint64_t kArmed = std::uint64_t{1} << 16;
 inline constexpr std::uint64_t kOneEpoch = std::uint64_t{1} << 32;
 inline constexpr std::uint64_t kFirstSleep_ns = 1'000'000;
 inline constexpr int kRecheckPolls = 32;  // about the time a store buffer takes to drain, several times over
@@ -30,34 +34,42 @@ enum class SleepResult { ready, timed_out, interrupted };
 template <class Env>
 class EventCount {
  public:
-    /// Whether anybody may be asleep. Call it after publishing; if true, call notify().
+    /// Whether anybody may be asleep, or waits for the bell. Call it after publishing; if true, call notify().
     [[nodiscard]] static bool somebody_waits(const EventLine<Env>& line) noexcept {
         Env::compiler_barrier();
-        return (line.word.load(relaxed) & kWaitersMask) != 0;  // a late answer is what the 1 ms sleep is for
+        return (line.word.load(relaxed) & (kWaitersMask | kArmed)) !=
+               0;  // a late answer is what the 1 ms sleep is for
     }
 
     /// Wakes up to `count` waiters: takes their credits, bumps the epoch (so that one between its re-check and its sleep does
-    /// not fall asleep), then tells the kernel.
-    [[gnu::noinline]] static void notify(EventLine<Env>& line, std::uint64_t count) noexcept {
-        std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
-        std::uint64_t credits = 0;
-        do {
-            const std::uint64_t waiters = seen & kWaitersMask;
-            if (waiters == 0) return;
-            credits = waiters < count ? waiters : count;
-        } while (!line.word.compare_exchange_weak(seen, seen + kOneEpoch - credits, release,
-                                                  relaxed));  // [wake] release side
-        Env::futex_wake(futex_word(line), static_cast<int>(credits));
+    /// not fall asleep), then tells the kernel. True: the line was armed and is not any more, so the caller strikes the bell.
+    [[gnu::noinline]] static bool notify(EventLine<Env>& line, std::uint64_t count) noexcept {
+        return wake(line, count, kArmed);
     }
+    /// A wake-up that was meant for a waiter who has no use for it goes to another one. The bell is not our business.
+    static void pass_on(EventLine<Env>& line) noexcept { wake(line, 1, 0); }
 
     /// Wakes everybody, registered or about to be: for closing and cancelling, where a missed wake-up must not happen. The
-    /// exchange is a full barrier on both sides' words: whoever registers later sees what was stored before.
+    /// exchange is a full barrier on both sides' words: whoever registers later sees what was stored before. Leaves the armed bit.
     static void notify_all(EventLine<Env>& line) noexcept {
         std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
         while (!line.word.compare_exchange_weak(seen, (seen & ~kWaitersMask) + kOneEpoch, seq_cst, relaxed)) {
             // [wake] release side
         }
         Env::futex_wake(futex_word(line), kEverybody);
+    }
+
+    /// Asks for a stroke of the bell. A locked operation: it is visible before the caller looks again. True: newly asked.
+    [[nodiscard]] static bool arm(EventLine<Env>& line) noexcept {
+        return (line.word.fetch_or(kArmed, seq_cst) & kArmed) == 0;  // [wake] acquire side
+    }
+    /// True: the line was armed and is not any more. A full barrier like notify_all(): whoever arms later sees what was stored.
+    static bool disarm(EventLine<Env>& line) noexcept {
+        std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
+        while (!line.word.compare_exchange_weak(seen, seen & ~kArmed, seq_cst, relaxed)) {
+            // [wake] release side
+        }
+        return (seen & kArmed) != 0;
     }
 
     /// Registers, re-checks, sleeps. `attempt()` returns true when waiting is over; it runs after each registration and each
@@ -130,6 +142,21 @@ class EventCount {
 
  private:
     static constexpr int kEverybody = 0x7fffffff;
+
+    /// Takes up to `count` credits and the bits of `flags`, in one exchange. Whether any of the flags was set.
+    static bool wake(EventLine<Env>& line, std::uint64_t count, std::uint64_t flags) noexcept {
+        std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
+        std::uint64_t credits = 0;
+        std::uint64_t next = 0;
+        do {
+            const std::uint64_t waiters = seen & kWaitersMask;
+            if (waiters == 0 && (seen & flags) == 0) return false;
+            credits = waiters < count ? waiters : count;
+            next = (seen & ~flags) - credits + (credits != 0 ? kOneEpoch : 0);
+        } while (!line.word.compare_exchange_weak(seen, next, release, relaxed));  // [wake] release side
+        if (credits != 0) Env::futex_wake(futex_word(line), static_cast<int>(credits));
+        return (seen & flags) != 0;
+    }
 
     static SleepResult leave(EventLine<Env>& line, std::uint64_t epoch, SleepResult result) noexcept {
         unregister_waiter(line, epoch);

@@ -53,7 +53,7 @@ class EventSet {
             Events::unregister_waiter(*point.line, point.epoch);
             // A wake-up meant for us on a line that we do not serve now: somebody else may sleep there.
             const bool passed_over = i != found && Events::credited(*point.line, point.epoch);
-            if (passed_over && Events::somebody_waits(*point.line)) Events::notify(*point.line, 1);
+            if (passed_over) Events::pass_on(*point.line);
         }
         return result;
     }

@@ -37,6 +37,11 @@ class SegmentBuilder {
         segment.file_ = detail::identity_of(file);
         segment.descriptor_ = file.release();
     }
+    static void give_bell(Segment& segment, detail::Descriptor& bell) noexcept {
+        if (!bell) return;
+        segment.bell_file_ = detail::identity_of(bell);
+        segment.bell_ = bell.release();
+    }
 };
 
 }  // namespace shmring

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "shmring/detail/endpoint.hpp"
@@ -39,6 +40,25 @@ class StreamEnd {
         end_.leave();
     }
     void set_wait_policy(const WaitPolicy& policy) noexcept { end_.set_wait_policy(policy); }
+
+    /// A descriptor for epoll, poll or select that is readable while there is something to read: a message, the end of the
+    /// stream, the producer's death. Wait level-triggered, then take messages by calls that do not wait until one answers `empty`:
+    /// only that makes it unreadable. It may be readable for nothing. Made by the first call, closed with this consumer; do not
+    /// read from it. Throws std::system_error: errc::no_bell, errc::untrusted_bell, errc::retired, errc::not_owner, or what the
+    /// system said.
+    [[nodiscard]] int readable_fd() requires(kRole == Role::consumer) {
+        SetupError error;
+        const int descriptor = end_.readable_descriptor(error);
+        if (error.code) throw_setup_error(error);
+        return descriptor;
+    }
+    /// The same; -1 and `code`.
+    [[nodiscard]] int readable_fd(std::error_code& code) noexcept requires(kRole == Role::consumer) {
+        SetupError error;
+        const int descriptor = end_.readable_descriptor(error);
+        code = error.code;
+        return descriptor;
+    }
 
     /// What wait_any and WaitSet need of a consumer; valid while it stays where it is.
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
@@ -81,11 +101,13 @@ class StreamEnd {
     }
     /// Whether a reading call would not wait: there is a message, an end, or an error to be told.
     [[nodiscard]] bool readable() noexcept {
-        return once([this]() noexcept { return side_.prepare(); }) != kNotYet;
+        return end_.try_once(kNotYet, [this]() noexcept { return side_.prepare(); }) != kNotYet;
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
-        return end_.try_once(kNotYet, attempt);
+        const Status found = end_.try_once(kNotYet, attempt);
+        if constexpr (kRole == Role::consumer) return end_.settle_descriptor(found, kNotYet, attempt);
+        return found;
     }
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,

@@ -1,0 +1,55 @@
+// The bell of a ring: how a producer tells a process that sits in epoll_wait instead of in one of our calls. The armed bit of the
+// event word says that somebody wants to hear it, so that nobody pays while nobody does.
+//
+//   named ring                    a FIFO beside the segment, NAME.bell, removed with it
+//   anonymous or caller memory    an eventfd that travels as the ring does (SegmentOptions::bell)
+//
+// A stroke carries nothing but itself: one too many is an empty look, one too few is made good by the reader's timer.
+#pragma once
+
+#include <cstdint>
+
+#include "shmring/detail/platform.hpp"
+#include "shmring/segment.hpp"
+
+namespace shmring::detail {
+
+/// A descriptor of ours, and which file it was: the application may have closed it and be using its number for something else,
+/// which we must neither write to nor read from.
+class GuardedDescriptor {
+ public:
+    GuardedDescriptor() noexcept = default;
+    explicit GuardedDescriptor(int number) noexcept;
+    GuardedDescriptor(GuardedDescriptor&& other) noexcept;
+    GuardedDescriptor& operator=(GuardedDescriptor&& other) noexcept;
+    ~GuardedDescriptor();
+
+    [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
+    [[nodiscard]] int number() const noexcept { return number_; }
+    [[nodiscard]] bool still_ours() const noexcept;
+
+ private:
+    int number_ = -1;
+    platform::FileIdentity file_{};
+};
+
+class Bell {
+ public:
+    /// `make`: for a named ring, makes the FIFO when it is not there. An empty one and an error when there is none to be had.
+    [[nodiscard]] static Bell of(const Segment& segment, bool make, SetupError& error) noexcept;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(file_); }
+    [[nodiscard]] int descriptor() const noexcept { return file_.number(); }
+    /// Makes the descriptor readable. Never blocks, never raises a signal.
+    void strike() const noexcept;
+    /// Makes it unreadable again.
+    void silence() const noexcept;
+    /// False: there is none, its descriptor was closed under us, or its FIFO was removed and is not the one others find now.
+    [[nodiscard]] bool current() const noexcept;
+
+ private:
+    GuardedDescriptor file_{};
+    bool is_fifo_ = false;
+};
+
+}  // namespace shmring::detail

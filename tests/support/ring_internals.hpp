@@ -16,10 +16,12 @@ namespace shmring::test {
 using Control = detail::SpscControl<detail::ShippedEnv>;
 using Line = detail::EventLine<detail::ShippedEnv>;
 
+[[nodiscard]] inline Control& control_of(const Segment& segment) {
+    return *reinterpret_cast<Control*>(segment.at(segment.geometry().control_offset));
+}
 template <class T>
 [[nodiscard]] Control& control_of(const SpscRing<T>& ring) {
-    const Segment& segment = ring.segment();
-    return *reinterpret_cast<Control*>(segment.at(segment.geometry().control_offset));
+    return control_of(ring.segment());
 }
 
 /// The ring as the algorithm sees it: what a process can do that dies before it has told anybody.

@@ -89,7 +89,7 @@ class Endpoint {
     /// line, and looks again; what is not done and stays to be told keeps it readable. Answers what there is now.
     template <class Attempt>
     [[nodiscard]] Status settle_descriptor(Status found, Status not_yet, Attempt& attempt) noexcept {
-        if (!readable_ || found == Status::ok || found == Status::not_owner) [[likely]]
+        if (found == Status::ok || !readable_ || found == Status::not_owner) [[likely]]
             return found;
         if (found == not_yet) found = look_again_armed(not_yet, attempt);
         if (found != not_yet) readable_.keep_readable();

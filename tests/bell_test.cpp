@@ -113,14 +113,18 @@ TEST_F(BellOfANamedRing, TheLongestNameHasOneToo) {
 }
 
 TEST_F(BellOfANamedRing, OneThatWasLeftBehindIsUsedAgain) {
-    ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
-    const ino_t inode = status_of(path()).st_ino;
-    auto in = ring_.consumer();
-    auto out = ring_.producer();
+    const UniqueName name;
+    const Ring ring = Ring::create(name, {.capacity = 8, .liveness_period = 1h, .segment = {.mode = 0666}});
+    const std::string bell = name.path() + ".bell";
+    ASSERT_EQ(::mkfifo(bell.c_str(), 0600), 0);  // its maker died before it gave it the ring's mode
+    const ino_t inode = status_of(bell).st_ino;
+    auto in = ring.consumer();
+    auto out = ring.producer();
     ASSERT_TRUE(settled(in));
     ASSERT_TRUE(out.push(1));
     EXPECT_TRUE(is_readable(in.readable_fd()));
-    EXPECT_EQ(status_of(path()).st_ino, inode);
+    EXPECT_EQ(status_of(bell).st_ino, inode);
+    EXPECT_EQ(status_of(bell).st_mode & 07777U, 0666U);
 }
 
 TEST_F(BellOfANamedRing, AFileOrALinkOrAFolderInItsPlaceIsRefusedAndLeftAlone) {

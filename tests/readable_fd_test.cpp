@@ -1,5 +1,5 @@
-// Waiting by descriptor: a ring in an epoll loop misses nothing, hears of ends and deaths, and costs nothing while nobody is armed.
-// Whether the bell itself can be trusted: bell_test.cpp.
+// Waiting by descriptor: a ring in an epoll loop misses nothing, and hears of ends and deaths.
+// What it costs: spsc_syscall_test.cpp. Whether the bell itself can be trusted: bell_test.cpp.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,76 +9,21 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "shmring/byte_ring.hpp"
-#include "shmring/spsc_ring.hpp"
 #include "shmring/wait_any.hpp"
 #include "support/child_process.hpp"
 #include "support/readable.hpp"
+#include "support/readable_cases.hpp"
 #include "support/ring_internals.hpp"
-#include "support/syscall_filter.hpp"
-#include "support/unique_name.hpp"
 
 namespace shmring::test {
 namespace {
 
 using namespace std::chrono_literals;
-using Numbers = SpscRing<std::uint64_t>;
-
-/// Both kinds of ring, as carriers of numbers.
-struct OfNumbers {
-    using Ring = Numbers;
-    static RingOptions options(std::chrono::nanoseconds period) {
-        return {.capacity = 16, .liveness_period = period};
-    }
-    static bool push(Ring::Producer& out, std::uint64_t number) { return out.push(number).has_value(); }
-    static Result<std::uint64_t> take(Ring::Consumer& in) { return in.try_pop(); }
-};
-struct OfBytes {
-    using Ring = ByteRing;
-    static ByteRingOptions options(std::chrono::nanoseconds period) {
-        return {.capacity_bytes = 256, .liveness_period = period};
-    }
-    static bool push(Ring::Producer& out, std::uint64_t number) { return out.push_value(number).has_value(); }
-    static Result<std::uint64_t> take(Ring::Consumer& in) {
-        auto view = in.try_next();
-        if (!view) return view.error();
-        std::uint64_t number = 0;
-        std::memcpy(&number, view->bytes().data(), sizeof number);
-        return number;
-    }
-};
-
-template <class Kind>
-struct Named : Kind {
-    explicit Named(std::chrono::nanoseconds period) : ring(Kind::Ring::create(name, Kind::options(period))) {}
-    UniqueName name{};
-    typename Kind::Ring ring;
-};
-template <class Kind>
-struct Anonymous : Kind {
-    explicit Anonymous(std::chrono::nanoseconds period) : ring(make(Kind::options(period))) {}
-    template <class Options>
-    static typename Kind::Ring make(Options options) {
-        options.segment.bell = true;
-        return Kind::Ring::anonymous(options);
-    }
-    typename Kind::Ring ring;
-};
-
-/// `get_number()` until it answers no number: how the answers ended.
-template <class Case, class Consumer>
-Status drain(Consumer& in, std::vector<std::uint64_t>& taken) {
-    for (;;) {
-        const auto number = Case::take(in);
-        if (!number) return number.error();
-        taken.push_back(*number);
-    }
-}
 
 // ---- every kind of ring and of bell --------------------------------------------------------------------------------
 
@@ -175,8 +120,8 @@ TYPED_TEST(ReadableFd, HearsOfADeathAndGoesOnWithASuccessor) {
 }
 
 TYPED_TEST(ReadableFd, IsNoticedWithoutAStrokeWhenTheProducerDiedBeforeIt) {
-    // Killed after publishing, before or after it took the armed bit: the message is there, and no stroke comes.
-    for (const bool bit_was_taken : {false, true}) {
+    // Killed after publishing, before or after it took the armed bit: the message or the end is there, and no stroke comes.
+    for (const auto& [bit_was_taken, closes] : {std::pair{false, false}, {true, false}, {true, true}}) {
         TypeParam setup(5ms);
         auto in = setup.ring.consumer();
         for (int look = 0; look != 3; ++look) {  // beyond the first millisecond after arming
@@ -188,13 +133,15 @@ TYPED_TEST(ReadableFd, IsNoticedWithoutAStrokeWhenTheProducerDiedBeforeIt) {
         word.fetch_and(~detail::kArmed, std::memory_order_acq_rel);
         ChildProcess child([&] {
             auto out = setup.ring.producer();
-            (void)TypeParam::push(out, 7);  // with nobody armed
+            (void)(closes ? out.close().has_value() : TypeParam::push(out, 7));  // with nobody armed
             ::raise(SIGKILL);
         });
         EXPECT_TRUE(child.join().killed_by(SIGKILL));
         if (!bit_was_taken) word.fetch_or(detail::kArmed, std::memory_order_acq_rel);
         ASSERT_TRUE(becomes_readable(in.readable_fd()));
-        EXPECT_EQ(TypeParam::take(in).value_or(0), 7U);
+        const auto number = TypeParam::take(in);
+        EXPECT_EQ(number.error(), closes ? Status::closed : Status::ok);
+        EXPECT_EQ(number.value_or(7), 7U);
     }
 }
 
@@ -334,60 +281,6 @@ TEST(EpollLoop, LosesNoWakeUpOverAHundredThousandMessages) {
     EXPECT_TRUE(child.join().exited_with(0));
     for (std::uint64_t i = 0; i != kMessages; ++i) ASSERT_EQ(taken[i], i);
     std::printf("%llu looks for nothing\n", static_cast<unsigned long long>(looks_for_nothing));
-}
-
-// ---- what it costs ---------------------------------------------------------------------------------------------------
-
-class ReadableFdCost : public testing::Test {
- protected:
-    void SetUp() override {
-        ChildProcess trial([] { return forbid_futex() ? 0 : kCannotBeTriedHere; });
-        if (trial.join().exited_with(kCannotBeTriedHere))
-            GTEST_SKIP() << "no seccomp filters on this machine";
-    }
-};
-
-TEST_F(ReadableFdCost, NoSystemCallWhileNobodyIsArmedAndMessagesAreThere) {
-    Named<OfNumbers> setup(1h);
-    ChildProcess process([&] {
-        Numbers::Producer out = setup.ring.producer();
-        Numbers::Consumer in = setup.ring.consumer();
-        (void)in.readable_fd();
-        if (!forbid_all_but_exit()) return kCannotBeTriedHere;
-        for (std::uint64_t i = 0; i != 10'000; ++i)
-            if (!out.push(i) || in.try_pop().value_or(~0U) != i) ::_exit(3);
-        ::_exit(0);
-    });
-    EXPECT_TRUE(process.join().exited_with(0));
-}
-
-TEST_F(ReadableFdCost, TheStrokeWouldHaveBeenSeen) {
-    Named<OfNumbers> setup(1h);
-    ChildProcess process([&] {
-        Numbers::Producer out = setup.ring.producer();
-        Numbers::Consumer in = setup.ring.consumer();
-        (void)in.readable_fd();
-        if (in.try_pop().error() != Status::empty) return 3;
-        if (!forbid_all_but_exit()) return kCannotBeTriedHere;
-        (void)out.push(1);
-        ::_exit(4);
-    });
-    EXPECT_TRUE(process.join().killed_by(SIGSYS));
-}
-
-TEST_F(ReadableFdCost, OneStrokeIsPaidForManyMessages) {
-    Named<OfNumbers> setup(1h);
-    ChildProcess process([&] {
-        Numbers::Producer out = setup.ring.producer();
-        Numbers::Consumer in = setup.ring.consumer();
-        (void)in.readable_fd();
-        if (in.try_pop().error() != Status::empty || !out.push(1)) return 3;
-        if (!forbid_all_but_exit()) return kCannotBeTriedHere;
-        for (std::uint64_t i = 0; i != 10; ++i)
-            if (!out.push(i)) ::_exit(4);
-        ::_exit(0);
-    });
-    EXPECT_TRUE(process.join().exited_with(0));
 }
 
 }  // namespace

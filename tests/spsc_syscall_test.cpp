@@ -164,6 +164,51 @@ TEST_F(SystemCalls, TheWakeUpOfASleeperIsSeen) {
         << "killed before the wake-up, and the message was there all the same";
 }
 
+// ---- waiting by descriptor (readable_fd) --------------------------------------------------------------------------
+
+TEST_F(SystemCalls, WithADescriptorToWaitForAndNobodyArmedThereAreNone) {
+    const Ring ring = Ring::anonymous({.capacity = 20, .liveness_period = 1h, .segment = {.bell = true}});
+    ChildProcess process([&] {
+        Ring::Producer out = ring.producer();
+        Ring::Consumer in = ring.consumer();
+        (void)in.readable_fd();
+        if (!forbid_all_but_exit()) return kCannotBeTriedHere;
+        for (std::uint64_t i = 0; i != 10'000; ++i)
+            if (!out.push(i) || in.try_pop().value_or(~0U) != i) ::_exit(3);
+        ::_exit(0);
+    });
+    EXPECT_TRUE(process.join().exited_with(0));
+}
+
+TEST_F(SystemCalls, AStrokeOfTheBellIsSeen) {
+    const Ring ring = Ring::anonymous({.capacity = 20, .liveness_period = 1h, .segment = {.bell = true}});
+    ChildProcess process([&] {
+        Ring::Producer out = ring.producer();
+        Ring::Consumer in = ring.consumer();
+        (void)in.readable_fd();
+        if (in.try_pop().error() != Status::empty) return 3;
+        if (!forbid_all_but_exit()) return kCannotBeTriedHere;
+        (void)out.push(1);
+        ::_exit(4);
+    });
+    EXPECT_TRUE(process.join().killed_by(SIGSYS));
+}
+
+TEST_F(SystemCalls, OneStrokeIsPaidForManyMessages) {
+    const Ring ring = Ring::anonymous({.capacity = 20, .liveness_period = 1h, .segment = {.bell = true}});
+    ChildProcess process([&] {
+        Ring::Producer out = ring.producer();
+        Ring::Consumer in = ring.consumer();
+        (void)in.readable_fd();
+        if (in.try_pop().error() != Status::empty || !out.push(1)) return 3;
+        if (!forbid_all_but_exit()) return kCannotBeTriedHere;
+        for (std::uint64_t i = 0; i != 10; ++i)
+            if (!out.push(i)) ::_exit(4);
+        ::_exit(0);
+    });
+    EXPECT_TRUE(process.join().exited_with(0));
+}
+
 // ---- an idle blocked pair ------------------------------------------------------------------------------------------
 
 struct Idleness {

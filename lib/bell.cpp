@@ -31,6 +31,7 @@ namespace {
 }  // namespace
 
 GuardedDescriptor::GuardedDescriptor(int number) noexcept : number_(number) {
+    if (number < 0) return;   // and leave errno to who failed to open it
     std::error_code ignored;  // zeros, which are no file's identity
     file_ = platform::file_identity(number, ignored);
 }

@@ -1,0 +1,102 @@
+// The producer of a ring in an event loop is killed after every few instructions of a push or a close that has to strike the bell:
+// whatever it had done by then, the loop hears of it, and of its death.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+
+#include "shmring/spsc_ring.hpp"
+#include "support/child_process.hpp"
+#include "support/readable.hpp"
+#include "support/ring_internals.hpp"
+#include "support/single_step.hpp"
+
+namespace shmring::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Ring = SpscRing<std::uint64_t>;
+
+/// How far the victims came, all of them together.
+struct Seen {
+    int nothing = 0;    ///< nothing was published
+    int unstruck = 0;   ///< published, the line still armed
+    int bit_taken = 0;  ///< published and the bit taken: with the stroke, or without
+    int looks_most = 0;
+};
+
+class ReadableFdKill : public testing::Test {
+ protected:
+    void SetUp() override { ::alarm(110); }  // the watchdog of the calls in this process
+    void TearDown() override { ::alarm(0); }
+
+    /// Kills one producer, and lets the loop go on until it has heard of the death.
+    SteppedChild::End kill_once(std::uint64_t instructions, const std::function<void(Ring::Producer&)>& act) {
+        const Ring ring = Ring::anonymous(
+            {.capacity = 4, .participants = 4, .liveness_period = 2ms, .segment = {.bell = true}});
+        Ring::Consumer in = ring.consumer();
+        const int descriptor = in.readable_fd();
+        // Armed, and not looking again before the victim is dead.
+        EXPECT_EQ(in.try_pop().error(), Status::empty);
+        const SteppedChild::End end = SteppedChild::kill_after(instructions, [&] {
+            Ring::Producer out = ring.producer();
+            mark_for_stepping();
+            act(out);
+            mark_for_stepping();
+        });
+        if (end == SteppedChild::End::cannot_be_traced || end == SteppedChild::End::failed) return end;
+        const bool armed =
+            (control_of(ring).readable.word.load(std::memory_order_acquire) & detail::kArmed) != 0;
+        std::uint64_t messages = 0;
+        Status status = Status::empty;
+        int looks = 0;
+        for (; status == Status::empty; ++looks) {
+            EXPECT_LT(looks, 100) << "neither the end nor the death was told";
+            EXPECT_TRUE(becomes_readable(descriptor));
+            if (HasFailure()) return SteppedChild::End::failed;
+            for (;;) {
+                const auto number = in.try_pop();
+                status = number.error();
+                if (!number) break;
+                ++messages;
+            }
+        }
+        EXPECT_TRUE(status == Status::peer_lost || status == Status::closed) << to_string(status);
+        EXPECT_TRUE(is_readable(descriptor)) << "what ended the stream stays to be told";
+        const bool published = messages != 0 || status == Status::closed;
+        (!published ? seen_.nothing : armed ? seen_.unstruck : seen_.bit_taken) += 1;
+        if (looks > seen_.looks_most) seen_.looks_most = looks;
+        return end;
+    }
+    void kill_everywhere(const char* name, const std::function<void(Ring::Producer&)>& act) {
+        constexpr std::uint64_t kStride =
+            7;  // beside the message and the bit there is nothing to hit exactly
+        for (std::uint64_t instructions = 0;; instructions += kStride) {
+            const SteppedChild::End end = kill_once(instructions, act);
+            if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
+            ASSERT_NE(end, SteppedChild::End::failed) << name << " after " << instructions << " instructions";
+            if (end == SteppedChild::End::finished) break;
+        }
+        std::printf("%s: %d found nothing, %d a line still armed, %d the bit taken; %d looks at most\n", name,
+                    seen_.nothing, seen_.unstruck, seen_.bit_taken, seen_.looks_most);
+        EXPECT_GT(seen_.nothing, 0);
+        EXPECT_GT(seen_.bit_taken, 0);
+    }
+
+    Seen seen_{};
+};
+
+TEST_F(ReadableFdKill, InAPush) {
+    kill_everywhere("a push", [](Ring::Producer& out) { (void)out.push(1); });
+}
+
+TEST_F(ReadableFdKill, InAClose) {
+    kill_everywhere("a close", [](Ring::Producer& out) { (void)out.close(); });
+}
+
+}  // namespace
+}  // namespace shmring::test

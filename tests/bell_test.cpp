@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "shmring/byte_ring.hpp"
@@ -254,6 +255,20 @@ TEST(BellOfAShortPeriod, MissingStrokesCostAtMostAPeriod) {
     ASSERT_TRUE(late.push(7));
     ASSERT_TRUE(becomes_readable(descriptor));
     EXPECT_EQ(in.try_pop().value_or(0), 7U);
+}
+
+TEST(BellOfAShortPeriod, LooksInBetweenDoNotPutTheTimerOff) {
+    const Ring ring = Ring::anonymous({.capacity = 8, .liveness_period = 50ms, .segment = {.bell = true}});
+    auto in = ring.consumer();
+    const int descriptor = in.readable_fd();
+    for (int timers = 0; timers != 3; ++timers) {
+        int looks = 0;
+        do {
+            ASSERT_LT(looks++, 200) << "a loop that looks all the time would never hear the timer";
+            ASSERT_EQ(in.try_pop().error(), Status::empty);
+            std::this_thread::sleep_for(timers == 0 ? 100us : 5ms);
+        } while (!is_readable(descriptor));
+    }
 }
 
 TEST(BellOfAShortPeriod, DescriptorsClosedUnderUsAreNeitherWrittenNorRead) {

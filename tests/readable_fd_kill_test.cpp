@@ -1,5 +1,6 @@
-// The producer of a ring in an event loop is killed after every few instructions of a push or a close that has to strike the bell:
-// whatever it had done by then, the loop hears of it, and of its death.
+// One side of a ring in an event loop is interrupted after every few instructions. The producer is killed in a push or a close that
+// has to strike the bell: whatever it had done by then, the loop hears of it, and of its death. The consumer stands still in an
+// empty answer while the producer acts: no stroke is lost.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -96,6 +97,51 @@ TEST_F(ReadableFdKill, InAPush) {
 
 TEST_F(ReadableFdKill, InAClose) {
     kill_everywhere("a close", [](Ring::Producer& out) { (void)out.close(); });
+}
+
+// ---- the consumer stands still -------------------------------------------------------------------------------------
+
+/// `producer_acts` while the consumer is on its way through an empty answer. Afterwards the line is armed or the bell is struck:
+/// otherwise the next message would find nobody to tell, and nobody told.
+void interrupt_an_empty_answer(const std::function<void(const Ring&)>& producer_acts) {
+    constexpr std::uint64_t kStride = 11;
+    int interrupted = 0;
+    for (std::uint64_t instructions = 0;; instructions += kStride) {
+        const Ring ring = Ring::anonymous({.capacity = 4, .liveness_period = 1h, .segment = {.bell = true}});
+        const auto armed = [&ring] {
+            return (control_of(ring).readable.word.load(std::memory_order_acquire) & detail::kArmed) != 0;
+        };
+        const auto consumer = [&] {
+            Ring::Consumer in = ring.consumer();
+            (void)in.readable_fd();
+            mark_for_stepping();
+            const bool took_it = in.try_pop().has_value();
+            mark_for_stepping();
+            const bool struck = is_readable(ring.segment().bell_descriptor());
+            const bool is_there = !took_it && in.try_pop().has_value();
+            if ((!armed() && !struck) || (is_there && !struck)) ::_exit(3);
+        };
+        const SteppedChild::End end =
+            SteppedChild::stop_after(instructions, consumer, [&] { producer_acts(ring); });
+        if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
+        ASSERT_NE(end, SteppedChild::End::failed)
+            << "interrupted after " << instructions << " instructions: a stroke was lost";
+        if (end == SteppedChild::End::finished) break;
+        ++interrupted;
+    }
+    EXPECT_GT(interrupted, 20);
+}
+
+TEST(ReadableFdInterrupted, ByAMessage) {
+    interrupt_an_empty_answer([](const Ring& ring) { (void)ring.producer().push(1); });
+}
+
+TEST(ReadableFdInterrupted, ByALateStrokeForWhatWasTakenBefore) {
+    interrupt_an_empty_answer([](const Ring& ring) {
+        const std::uint64_t one = 1;
+        const bool was_armed = detail::EventCount<detail::ShippedEnv>::disarm(control_of(ring).readable);
+        EXPECT_TRUE(!was_armed || ::write(ring.segment().bell_descriptor(), &one, sizeof one) == 8);
+    });
 }
 
 }  // namespace

@@ -104,10 +104,12 @@ TEST_F(ReadableFdKill, InAClose) {
 /// `producer_acts` while the consumer is on its way through an empty answer. Afterwards the line is armed or the bell is struck:
 /// otherwise the next message would find nobody to tell, and nobody told.
 void interrupt_an_empty_answer(const std::function<void(const Ring&)>& producer_acts) {
-    constexpr std::uint64_t kStride = 11;
+    constexpr std::uint64_t kClosely =
+        600;  // until it is armed, silent and timed; behind that it only looks, often
     int interrupted = 0;
-    for (std::uint64_t instructions = 0;; instructions += kStride) {
-        const Ring ring = Ring::anonymous({.capacity = 4, .liveness_period = 1h, .segment = {.bell = true}});
+    for (std::uint64_t instructions = 0;; instructions += instructions < kClosely ? 7 : 97) {
+        const Ring ring = Ring::anonymous(
+            {.capacity = 4, .participants = 4, .liveness_period = 1h, .segment = {.bell = true}});
         const auto armed = [&ring] {
             return (control_of(ring).readable.word.load(std::memory_order_acquire) & detail::kArmed) != 0;
         };
@@ -118,8 +120,8 @@ void interrupt_an_empty_answer(const std::function<void(const Ring&)>& producer_
             const bool took_it = in.try_pop().has_value();
             mark_for_stepping();
             const bool struck = is_readable(ring.segment().bell_descriptor());
-            const bool is_there = !took_it && in.try_pop().has_value();
-            if ((!armed() && !struck) || (is_there && !struck)) ::_exit(3);
+            if (!struck && !armed()) ::_exit(3);
+            if (!struck && !took_it && in.try_pop()) ::_exit(4);
         };
         const SteppedChild::End end =
             SteppedChild::stop_after(instructions, consumer, [&] { producer_acts(ring); });

@@ -77,5 +77,12 @@ TEST(ParentAndChildExample, TheChildSquaresWhatTheParentAddsUp) {
     EXPECT_EQ(ran.err, "");
 }
 
+TEST(EpollConsumerExample, TheLoopAddsUpWhatComesThroughBothRings) {
+    const Ran ran = run_program({kFolder + "epoll_consumer"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    EXPECT_EQ(ran.out, "1 + 2 + ... + 1000 = 500500\n");
+    EXPECT_EQ(ran.err, "");
+}
+
 }  // namespace
 }  // namespace shmring::test

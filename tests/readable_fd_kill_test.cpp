@@ -74,8 +74,7 @@ class ReadableFdKill : public testing::Test {
         return end;
     }
     void kill_everywhere(const char* name, const std::function<void(Ring::Producer&)>& act) {
-        constexpr std::uint64_t kStride =
-            7;  // beside the message and the bit there is nothing to hit exactly
+        constexpr std::uint64_t kStride = 7;  // there is nothing to hit that takes fewer
         for (std::uint64_t instructions = 0;; instructions += kStride) {
             const SteppedChild::End end = kill_once(instructions, act);
             if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
@@ -104,8 +103,7 @@ TEST_F(ReadableFdKill, InAClose) {
 /// `producer_acts` while the consumer is on its way through an empty answer. Afterwards the line is armed or the bell is struck:
 /// otherwise the next message would find nobody to tell, and nobody told.
 void interrupt_an_empty_answer(const std::function<void(const Ring&)>& producer_acts) {
-    constexpr std::uint64_t kClosely =
-        600;  // until it is armed, silent and timed; behind that it only looks, often
+    constexpr std::uint64_t kClosely = 600;  // until it is armed, silent and timed: then it only looks
     int interrupted = 0;
     for (std::uint64_t instructions = 0;; instructions += instructions < kClosely ? 7 : 97) {
         const Ring ring = Ring::anonymous(

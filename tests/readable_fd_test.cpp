@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "shmring/wait_any.hpp"
@@ -121,7 +120,11 @@ TYPED_TEST(ReadableFd, HearsOfADeathAndGoesOnWithASuccessor) {
 
 TYPED_TEST(ReadableFd, IsNoticedWithoutAStrokeWhenTheProducerDiedBeforeIt) {
     // Killed after publishing, before or after it took the armed bit: the message or the end is there, and no stroke comes.
-    for (const auto& [bit_was_taken, closes] : {std::pair{false, false}, {true, false}, {true, true}}) {
+    struct Death {
+        bool bit_was_taken;
+        bool closes;
+    };
+    for (const Death death : {Death{false, false}, Death{true, false}, Death{true, true}}) {
         TypeParam setup(5ms);
         auto in = setup.ring.consumer();
         for (int look = 0; look != 3; ++look) {  // beyond the first millisecond after arming
@@ -133,14 +136,14 @@ TYPED_TEST(ReadableFd, IsNoticedWithoutAStrokeWhenTheProducerDiedBeforeIt) {
         word.fetch_and(~detail::kArmed, std::memory_order_acq_rel);
         ChildProcess child([&] {
             auto out = setup.ring.producer();
-            (void)(closes ? out.close().has_value() : TypeParam::push(out, 7));  // with nobody armed
+            (void)(death.closes ? out.close().has_value() : TypeParam::push(out, 7));  // with nobody armed
             ::raise(SIGKILL);
         });
         EXPECT_TRUE(child.join().killed_by(SIGKILL));
-        if (!bit_was_taken) word.fetch_or(detail::kArmed, std::memory_order_acq_rel);
+        if (!death.bit_was_taken) word.fetch_or(detail::kArmed, std::memory_order_acq_rel);
         ASSERT_TRUE(becomes_readable(in.readable_fd()));
         const auto number = TypeParam::take(in);
-        EXPECT_EQ(number.error(), closes ? Status::closed : Status::ok);
+        EXPECT_EQ(number.error(), death.closes ? Status::closed : Status::ok);
         EXPECT_EQ(number.value_or(7), 7U);
     }
 }

@@ -21,6 +21,15 @@ RESULT = {
     "syscalls_per_msg": NULLABLE, "wakeups_per_s": NULLABLE, "min": NULLABLE, "max": NULLABLE, "rounds": int,
     "ratio": dict, "seconds": NULLABLE, "fault": (str, type(None)),
 }
+TARGET = {
+    "of": str, "row": str, "known": str, "at_least": bool, "bound": NUMBER, "unit": str, "measured": NULLABLE,
+    "hit": (bool, type(None)), "remark": str,
+}
+JUDGED = {
+    "shmring-spsc": {"streaming, 64 B", "round trip, 64 B", "against pipe, 64 B, blocking"},
+    "shmring-bytes": {*(f"{mode}, {size} B" for mode in ("streaming", "round trip") for size in (16, 64, 256, 1024, 4096)),
+                      "in place, 64 KiB to 1 MiB", "blocking, saturated", "wake-up from idle"},
+}
 LATENCIES = ["p50", "p90", "p99", "p999", "p9999", "max"]
 
 
@@ -60,20 +69,43 @@ def check_result(result):
         raise ValueError(f"{where}: msgs_per_s {result['msgs_per_s']}")
 
 
+def check_target(target):
+    where = f"target {target.get('of')}, {target.get('row')}"
+    check_keys(where, target, TARGET)
+    if target["measured"] is None:
+        hit = None
+    elif target["at_least"]:
+        hit = target["measured"] >= target["bound"]
+    else:
+        hit = target["measured"] <= target["bound"]
+    if target["hit"] is not hit:
+        raise ValueError(f"{where}: hit is {target['hit']} where {target['measured']} stands against {target['bound']}")
+
+
+def check_targets(targets):
+    for target in targets:
+        check_target(target)
+    for transport, wanted in JUDGED.items():
+        missing = wanted - {target["row"] for target in targets if target["of"] == transport}
+        if targets and missing:
+            raise ValueError(f"targets of {transport}: no row {sorted(missing)}")
+
+
 def main(path):
     with open(path, encoding="utf-8") as file:
         report = json.load(file)
-    check_keys("report", report, {"schema": int, "environment": dict, "results": list})
+    check_keys("report", report, {"schema": int, "environment": dict, "results": list, "targets": list})
     if report["schema"] != 1:
         raise ValueError(f"schema {report['schema']}")
     check_keys("environment", report["environment"], ENVIRONMENT)
     check_keys("floor_ns", report["environment"]["floor_ns"], {"median": NUMBER, "min": NUMBER, "max": NUMBER})
     for result in report["results"]:
         check_result(result)
+    check_targets(report["targets"])
     seen = {result["mode"] for result in report["results"]}
     if seen != MODES:
         raise ValueError(f"modes {sorted(seen)} where {sorted(MODES)} were due")
-    print(f"{len(report['results'])} results follow schema 1")
+    print(f"{len(report['results'])} results and {len(report['targets'])} targets follow schema 1")
 
 
 if __name__ == "__main__":

@@ -98,12 +98,13 @@ int run(const Options& options) {
         progress.clear();
         print_group(std::cout, group);
     }
+    const std::vector<Target> targets = cpus[0] == cpus[1] ? std::vector<Target>{} : judge(results);
     if (cpus[0] == cpus[1])
         std::cout << "\nTargets are for two CPUs; both sides of this run were on CPU " << cpus[0] << "\n";
     else
-        print_targets(std::cout, judge_spsc(results));
+        print_targets(std::cout, targets);
     if (json.is_open()) {
-        write_json(json, environment, registry, results);
+        write_json(json, environment, registry, results, targets);
         json.close();
         if (!json) throw std::runtime_error("the report could not be written to \"" + options.json + "\"");
     }

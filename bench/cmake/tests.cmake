@@ -4,6 +4,8 @@
 set(smoke_report "${CMAKE_CURRENT_BINARY_DIR}/smoke.json")
 add_test(NAME bench/EveryTransportDeliversEveryMessage
     COMMAND ipc_bench --rounds 1 --seconds 0.02 --size 64 --json "${smoke_report}")
+add_test(NAME bench/LargeMessagesAreDelivered
+    COMMAND ipc_bench --mode stream,rtt --size 1048576 --rounds 1 --seconds 0.02)
 
 find_package(Python3 COMPONENTS Interpreter QUIET)
 if(Python3_FOUND)
@@ -16,7 +18,8 @@ endif()
 set_tests_properties(bench/EveryTransportDeliversEveryMessage PROPERTIES FIXTURES_SETUP bench_report)
 set_tests_properties(bench/TheReportFollowsItsSchema PROPERTIES
     FIXTURES_REQUIRED bench_report SKIP_REGULAR_EXPRESSION "bench: Skipped")
-set(tests bench/EveryTransportDeliversEveryMessage bench/TheReportFollowsItsSchema)
+set(tests bench/EveryTransportDeliversEveryMessage bench/LargeMessagesAreDelivered
+    bench/TheReportFollowsItsSchema)
 
 # expect(<test> <exit status> <what it must say> <argument of ipc_bench>...)
 function(expect name status text)

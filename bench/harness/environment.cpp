@@ -125,7 +125,8 @@ Environment read_environment(const Options& options, std::array<int, 2> cpus) {
                            first_line("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "not readable")},
         {"clock", clock_quality()},
         {"load", first_line("/proc/loadavg", "not readable") + " (before the run)"},
-        {"ring", std::to_string(kRingBytes / 1024) + " KiB of payload in every ring and buffer"},
+        {"ring", std::to_string(kRingBytes / 1024) + " KiB of payload in every ring and buffer, or " +
+                     std::to_string(kFewestSlots) + " messages if that is more"},
     };
     return environment;
 }

@@ -28,8 +28,7 @@ Sample run_idle(Arena& arena, Control& control, const Job& job) {
         typename Channel::Sender out(full);
         Message<kSize> message;
         for (Sequence next = 0;; ++next) {
-            fill(message, next);
-            put<Wait::block>(out, message);  // some day for good: nobody receives
+            put<Wait::block>(out, message, next);  // some day for good: nobody receives
             filled.fetch_add(1, std::memory_order_release);
         }
     });

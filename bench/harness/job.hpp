@@ -44,14 +44,23 @@ template <std::size_t... Sizes>
 struct SizeList {
     static constexpr std::array<std::size_t, sizeof...(Sizes)> kAll{Sizes...};
 };
-using MessageSizes = SizeList<8, 16, 48, 64, 128, 256, 1024, 4096>;
+using MessageSizes = SizeList<8, 16, 48, 64, 128, 256, 1024, 4096, 65536, 262144, 1048576>;
 
 inline constexpr std::size_t kLargestSize = MessageSizes::kAll.back();
+inline constexpr std::size_t kLargestSlot =
+    4096;  // of transports with slots of one size: nobody makes larger ones
 
-/// Payload bytes of every ring and of every kernel buffer that can be told its size.
+/// What transports for messages of any size are judged by; a quick run gives them no others.
+using VariableSizes = SizeList<16, 64, 256, 1024, 4096, 65536, 1048576>;
+
+/// Payload bytes of every ring and of every kernel buffer that can be told its size: so many, or four messages.
 inline constexpr std::size_t kRingBytes = std::size_t{256} * 1024;
+inline constexpr std::size_t kFewestSlots = 4;
 
-constexpr std::size_t ring_slots(std::size_t message_size) { return kRingBytes / message_size; }
+constexpr std::size_t ring_slots(std::size_t message_size) {
+    return kRingBytes / message_size < kFewestSlots ? kFewestSlots : kRingBytes / message_size;
+}
+constexpr std::size_t ring_bytes(std::size_t message_size) { return ring_slots(message_size) * message_size; }
 
 /// Even a run that is over at once, on a machine that is busy elsewhere, has seen this many messages.
 inline constexpr std::uint64_t kFewestMessages = 10;

@@ -101,10 +101,23 @@ std::string result(const Group& group, const Row& row) {
     });
 }
 
+std::string judged(const Target& target) {
+    const auto truth = [](bool value) { return std::string(value ? "true" : "false"); };
+    return object({{"of", in_quotes(target.of)},
+                   {"row", in_quotes(target.row)},
+                   {"known", in_quotes(target.known)},
+                   {"at_least", truth(target.at_least)},
+                   {"bound", number(target.bound)},
+                   {"unit", in_quotes(target.unit)},
+                   {"measured", number(target.measured)},
+                   {"hit", target.measured ? truth(target.hit()) : "null"},
+                   {"remark", in_quotes(target.remark)}});
+}
+
 }  // namespace
 
 void write_json(std::ostream& out, const Environment& environment, const Registry& registry,
-                const Results& results) {
+                const Results& results, const std::vector<Target>& targets) {
     std::vector<std::pair<std::string, std::string>> facts;
     for (const auto& [key, value] : environment.facts) facts.emplace_back(key, in_quotes(value));
     facts.emplace_back("cpu_numbers", object({{"sender", std::to_string(environment.cpus[0])},
@@ -124,6 +137,12 @@ void write_json(std::ostream& out, const Environment& environment, const Registr
             out << separator << result(group, row);
             separator = ",\n  ";
         }
+    }
+    out << "\n ],\n \"targets\": [";
+    separator = "\n  ";
+    for (const Target& target : targets) {
+        out << separator << judged(target);
+        separator = ",\n  ";
     }
     out << "\n ]}\n";
 }

@@ -5,10 +5,11 @@
 
 #include "harness/environment.hpp"
 #include "harness/results.hpp"
+#include "harness/targets.hpp"
 
 namespace bench {
 
 void write_json(std::ostream& out, const Environment& environment, const Registry& registry,
-                const Results& results);
+                const Results& results, const std::vector<Target>& targets);
 
 }  // namespace bench

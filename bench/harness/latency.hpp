@@ -48,8 +48,7 @@ void ask(Channel& there, Channel& back, Control& control, const Job& job) {
         std::int64_t lap_end_ns = 0;
         do {
             const std::int64_t lap_begin_ns = now_ns();
-            fill(message, next);
-            put<kWait>(out, message);
+            put<kWait>(out, message, next);
             bool right = true;
             take<kWait>(in, [&](const Message<kSize>& answer) {
                 right = matches(answer, next);
@@ -63,8 +62,7 @@ void ask(Channel& there, Channel& back, Control& control, const Job& job) {
             ++next;
         } while (!done(static_cast<double>(lap_end_ns - meter.begin_ns()) * 1e-9, next - first, job));
         control.sent.store(next, std::memory_order_release);
-        fill(message, end_of_phase(report.phase));
-        put<kWait>(out, message);
+        put<kWait>(out, message, end_of_phase(report.phase));
         meter.stop(report);
         report.messages = next - first;
     }
@@ -96,8 +94,7 @@ void answer(Channel& there, Channel& back, Control& control) {
             });
             if (!right && odd.ends_phase(report.phase, next, control.sent.load(std::memory_order_acquire)))
                 break;
-            fill(message, next);
-            put<kWait>(out, message);
+            put<kWait>(out, message, next);
         }
         meter.stop(report);
         report.messages = next - first;
@@ -151,14 +148,12 @@ void wake(Channel& channel, Control& control, const Job& job) {
             const timespec pause{0, pause_ns(random)};
             ::clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
         } while (control.received.load(std::memory_order_acquire) != next);
-        fill(message, next++);
         control.stamp_ns.store(now_ns(), std::memory_order_relaxed);  // the message itself carries it over
-        put<kWait>(out, message);
+        put<kWait>(out, message, next++);
     } while (next < kFewestWakes || static_cast<double>(now_ns() - meter.begin_ns()) < job.seconds * 1e9);
     while (control.received.load(std::memory_order_acquire) != next) ::sched_yield();
     control.sent.store(next, std::memory_order_release);
-    fill(message, end_of_phase(report.phase));
-    put<kWait>(out, message);
+    put<kWait>(out, message, end_of_phase(report.phase));
     meter.stop(report);
     report.messages = next;
     control.meet(++report.phase);

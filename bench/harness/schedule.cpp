@@ -10,12 +10,27 @@ namespace {
 constexpr std::size_t kUsualSize = 64;
 constexpr unsigned kIdleRounds = 3;  // each lasts a second, and nothing in them is a matter of luck
 
+bool is_variable_size(std::size_t size) {
+    return std::ranges::find(VariableSizes::kAll, size) != VariableSizes::kAll.end();
+}
+
+/// Large messages stream and go round; what else there is to know about a transport, smaller ones tell.
 std::vector<std::size_t> sizes_for(Mode mode, const Options& options) {
     if (!options.sizes.empty()) return options.sizes;
     const bool size_matters =
         mode == Mode::stream || mode == Mode::rtt || (is_throughput(mode) && !options.quick);
     if (!size_matters) return {kUsualSize};
-    return {MessageSizes::kAll.begin(), MessageSizes::kAll.end()};
+    std::vector<std::size_t> sizes{MessageSizes::kAll.begin(), MessageSizes::kAll.end()};
+    const bool long_way = mode == Mode::stream || mode == Mode::rtt;
+    std::erase_if(sizes, [&](std::size_t size) {
+        return size > kLargestSlot && (!long_way || (options.quick && !is_variable_size(size)));
+    });
+    return sizes;
+}
+
+/// A quick run has no time for sizes that no target is about.
+bool is_skipped(const Traits& traits, std::size_t size, const Options& options) {
+    return traits.any_size && options.quick && options.sizes.empty() && !is_variable_size(size);
 }
 
 std::vector<const Transport*> chosen_transports(const Registry& registry, const Options& options) {
@@ -64,6 +79,12 @@ void add_floor(Group& group, const Registry& registry, const Options& options, s
 
 void add_rows(Group& group, const Transport& transport, const Options& options, std::array<int, 2> cpus) {
     if (transport.traits.kind == Kind::floor) return;
+    const auto leave_out = [&](const char* reason) {
+        std::string& names = group.left_out[reason];
+        names.append(names.empty() ? "" : ", ").append(transport.traits.name);
+    };
+    if (is_skipped(transport.traits, group.size, options))
+        return leave_out("not at this size in a quick run");
     bool any = false;
     for (const Wait wait : waits_for(transport.traits, options)) {
         if (!can_run(transport.traits, group.mode, wait, group.size)) continue;
@@ -72,9 +93,7 @@ void add_rows(Group& group, const Transport& transport, const Options& options, 
     }
     if (any) return;
     const bool sleepless = needs_sleepers(group.mode) && !transport.traits.blocks;
-    std::string& names =
-        group.left_out[sleepless ? "it does not sleep" : "it has no such wait, size or mode"];
-    names.append(names.empty() ? "" : ", ").append(transport.traits.name);
+    leave_out(sleepless ? "it does not sleep" : "it has no such wait, size or mode");
 }
 
 }  // namespace

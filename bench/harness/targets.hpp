@@ -1,4 +1,4 @@
-// The SPSC ring's targets: what was wanted, what was known before the first line was written, what this run measured.
+// Our rings' targets: what was wanted, what was known before the first line was written, what this run measured.
 #pragma once
 
 #include <iosfwd>
@@ -11,6 +11,7 @@
 namespace bench {
 
 struct Target {
+    std::string of;  // the transport
     std::string row;
     std::string known;
     bool at_least;  // else at most
@@ -25,8 +26,11 @@ struct Target {
 };
 
 std::vector<Target> judge_spsc(const Results& results);
+std::vector<Target> judge_bytes(const Results& results);
+/// All of them, transport by transport.
+std::vector<Target> judge(const Results& results);
 
-/// Prints the targets that this run can judge, and how many it cannot. Prints nothing where it can judge none.
+/// A table per transport of the targets that this run can judge, and how many it cannot. Nothing where it can judge none.
 void print_targets(std::ostream& out, const std::vector<Target>& targets);
 
 }  // namespace bench

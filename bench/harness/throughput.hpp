@@ -60,8 +60,7 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
         std::uint64_t chunk = kMode == Mode::burst ? burst_length(kSize) : 1;
         while (!done(static_cast<double>(now - meter.begin_ns()) * 1e-9, next - first, job)) {
             for (const Sequence end = next + chunk; next != end; ++next) {
-                fill(message, next);
-                put<kWait>(sender, message);
+                put<kWait>(sender, message, next);
                 if constexpr (kMode == Mode::near_empty) delay();
             }
             if constexpr (kMode == Mode::burst) {
@@ -78,8 +77,7 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
             if (kMode != Mode::burst && now - before < 100'000 && chunk < 65'536) chunk *= 2;
         }
         control.sent.store(next, std::memory_order_release);
-        fill(message, end_of_phase(report.phase));
-        put<kWait>(sender, message);
+        put<kWait>(sender, message, end_of_phase(report.phase));
         flush(sender);
         meter.stop(report);
         report.messages = next - first;

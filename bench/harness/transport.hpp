@@ -14,6 +14,10 @@
 //         };
 //     };
 //
+// A sender may have the message written where it travels, without a copy in between: instead of try_send and send it has
+//     bool try_send_in_place(auto&& write);   // false: full; else write(message) was called with the place
+//     bool send_in_place(auto&& write);       // false: broken for good
+//
 // A receiver hands the message to `use` where its user would find it: in a local copy, or in place if that is what the
 // transport offers. The try_ pair is needed where Traits say `spins`, the waiting pair where they say `blocks`.
 #pragma once
@@ -45,9 +49,10 @@ struct Traits {
     bool spins = false;
     bool blocks = false;
     bool own_way = false;  // waits in its one way, and takes part whatever wait is asked for
-    std::size_t largest_size = kLargestSize;  // in bytes
+    std::size_t largest_size = kLargestSlot;  // in bytes
     bool streams = true;                      // false: carries one message at a time, so latency only
     bool ping_pongs = true;  // false: holds messages back to send some at once, so throughput only
+    bool any_size = false;  // the sizes of messages may differ: a quick run measures it at VariableSizes only
 };
 
 constexpr bool can_run(const Traits& traits, Mode mode, Wait wait, std::size_t size) {
@@ -90,6 +95,11 @@ template <class Sender, class M>
 concept BlockingSender = requires(Sender sender, const M& message) {
     { sender.send(message) } -> std::convertible_to<bool>;
 };
+template <class Sender, class M>
+concept InPlaceSender = requires(Sender sender, void (*write)(M&)) {
+    { sender.try_send_in_place(write) } -> std::convertible_to<bool>;
+    { sender.send_in_place(write) } -> std::convertible_to<bool>;
+};
 template <class Receiver>
 concept SpinReceiver = requires(Receiver receiver) {
     { receiver.try_receive(IgnoreMessage{}) } -> std::convertible_to<bool>;
@@ -99,16 +109,29 @@ concept BlockingReceiver = requires(Receiver receiver) {
     { receiver.receive(IgnoreMessage{}) } -> std::convertible_to<bool>;
 };
 
-/// The two ways to wait, the same for every transport: try again at once, or let the transport sleep.
+/// Writes message `sequence` and sends it: in `message`, or where it travels if the transport offers that. The two ways to
+/// wait are the same for every transport: try again at once, or let the transport sleep.
 template <Wait kWait, class Sender, class M>
-inline void put(Sender& sender, const M& message) {
-    if constexpr (kWait == Wait::spin) {
-        static_assert(SpinSender<Sender, M>, "a transport whose traits say `spins` needs try_send");
-        while (!sender.try_send(message)) {
+inline void put(Sender& sender, M& message, Sequence sequence) {
+    constexpr const char* kRefused = "the transport refused a message for good";
+    if constexpr (InPlaceSender<Sender, M>) {
+        const auto write = [sequence](M& place) { fill(place, sequence); };
+        if constexpr (kWait == Wait::spin) {
+            while (!sender.try_send_in_place(write)) {
+            }
+        } else {
+            if (!sender.send_in_place(write)) throw std::runtime_error(kRefused);
         }
     } else {
-        static_assert(BlockingSender<Sender, M>, "a transport whose traits say `blocks` needs send");
-        if (!sender.send(message)) throw std::runtime_error("the transport refused a message for good");
+        fill(message, sequence);
+        if constexpr (kWait == Wait::spin) {
+            static_assert(SpinSender<Sender, M>, "a transport whose traits say `spins` needs try_send");
+            while (!sender.try_send(message)) {
+            }
+        } else {
+            static_assert(BlockingSender<Sender, M>, "a transport whose traits say `blocks` needs send");
+            if (!sender.send(message)) throw std::runtime_error(kRefused);
+        }
     }
 }
 

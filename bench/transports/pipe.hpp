@@ -2,28 +2,31 @@
 #pragma once
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <system_error>
 
 #include "harness/arena.hpp"
 #include "harness/transport.hpp"
+#include "harness/whole_message.hpp"
 
 namespace bench {
 
 struct Pipe {
     static constexpr Traits kTraits{
         .name = "pipe",
-        .about = "pipe(2) with a buffer as large as the rings; one write, one read a message",
+        .about = "pipe(2), its buffer as large as the rings, at most 1 MiB; one write, one read a message",
         .blocks = true,
-        .own_way = true};
+        .own_way = true,
+        .largest_size = kLargestSize,
+        .any_size = true};
 
     template <std::size_t Size>
     struct Channel {
         explicit Channel(Arena&) {
-            if (::pipe2(ends, O_CLOEXEC) != 0 ||
-                ::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(kRingBytes)) < 0)
+            constexpr std::size_t kMostForAnyone = std::size_t{1} << 20;  // the kernel's limit for users
+            constexpr int kBuffer = static_cast<int>(std::min(ring_bytes(Size), kMostForAnyone));
+            if (::pipe2(ends, O_CLOEXEC) != 0 || ::fcntl(ends[1], F_SETPIPE_SZ, kBuffer) < 0)
                 throw std::system_error(errno, std::generic_category(), "make a pipe as large as the rings");
         }
         ~Channel() {
@@ -36,13 +39,7 @@ struct Pipe {
 
         struct Sender {
             explicit Sender(Channel& channel) : end(channel.ends[1]) {}
-            /// Writes of at most PIPE_BUF bytes are whole or not at all, so a short one is a fault.
-            bool send(const Message<Size>& message) {
-                ssize_t written = 0;
-                do written = ::write(end, &message, Size);
-                while (written < 0 && errno == EINTR);
-                return written == static_cast<ssize_t>(Size);
-            }
+            bool send(const Message<Size>& message) { return write_whole(end, message); }
             int end;
         };
 
@@ -51,11 +48,7 @@ struct Pipe {
             template <class Use>
             bool receive(Use&& use) {
                 Message<Size> message;
-                for (std::size_t have = 0; have != Size;) {
-                    const ssize_t got = ::read(end, reinterpret_cast<char*>(&message) + have, Size - have);
-                    if (got == 0 || (got < 0 && errno != EINTR)) return false;
-                    if (got > 0) have += static_cast<std::size_t>(got);
-                }
+                if (!read_whole(end, message)) return false;
                 use(message);
                 return true;
             }

@@ -330,6 +330,52 @@ TEST_F(ScriptedWait, ADeadlineWithinThePollingTimeEndsIt) {
     EXPECT_EQ(waiter_.sleeps(), 0U);
 }
 
+TEST_F(ScriptedWait, WokenAheadOfTheMessageItPollsForTheWholeSpanBeforeItSleepsAgain) {
+    waiter_.set_policy({.spin = 64us});
+    for (int round = 0; round != 10; ++round)
+        (void)polling_time_ns();  // long waits: hardly any polling before a sleep
+
+    const auto sleeps_when_it_comes_after_ns = [this](std::uint64_t ns) {
+        int sleeps = 0;
+        std::uint64_t comes_at_ns = kNever;
+        answer_ = Status::empty;
+        on_attempt_ = [&] {
+            if (world.now_ns >= comes_at_ns) answer_ = Status::ok;
+        };
+        world.sleep = [&](std::uint32_t, std::uint64_t deadline_ns) {
+            if (sleeps++ != 0) {
+                world.now_ns = deadline_ns;
+                return FutexResult::timed_out;
+            }
+            detail::EventCount<CountingEnv>::notify(line_, 1);
+            comes_at_ns = world.now_ns + ns;
+            return FutexResult::woken;
+        };
+        EXPECT_EQ(wait(), Status::ok);
+        EXPECT_EQ(word() & detail::kWaitersMask, 0U);
+        on_attempt_ = nullptr;
+        return sleeps;
+    };
+    EXPECT_EQ(sleeps_when_it_comes_after_ns(1'000), 1);
+    EXPECT_EQ(sleeps_when_it_comes_after_ns(60'000), 1);
+    EXPECT_EQ(sleeps_when_it_comes_after_ns(80'000), 2) << "the wake-up was for nobody: back to sleep";
+
+    waiter_.set_policy({.spin = 0ns});
+    EXPECT_EQ(sleeps_when_it_comes_after_ns(10'000), 2) << "who does not want to poll does not";
+}
+
+TEST_F(ScriptedWait, ADeadlineWhilePollingForAnAnnouncedMessageEndsTheWait) {
+    waiter_.set_policy({.spin = 64us});
+    const std::uint64_t deadline_ns = world.now_ns + 100'000;
+    world.sleep = [&](std::uint32_t, std::uint64_t) {
+        detail::EventCount<CountingEnv>::notify(line_, 1);
+        return FutexResult::woken;
+    };
+    EXPECT_EQ(wait(deadline_ns), Status::timed_out);
+    EXPECT_GE(world.now_ns, deadline_ns);
+    EXPECT_LE(world.now_ns, deadline_ns + 5 * kLook_ns);
+}
+
 TEST_F(ScriptedWait, ADeadlineIsNeverEarlyWhereverItFalls) {
     for (const auto spin : {0ns, 50'000ns}) {
         waiter_.set_policy({.spin = spin});

@@ -116,6 +116,20 @@ class Waiter {
         }
     }
 
+    /// Woken with nothing at hand yet: the copy of a large message takes about as long as waking did, and the producer sends its
+    /// wake-up before it (ByteRing). So poll once more, for the whole span, whatever the waits before were like.
+    template <class Over>
+    [[nodiscard]] bool await_announced(std::uint64_t deadline_ns, Over& over) const noexcept {
+        const std::uint64_t start_ns = Env::now();
+        for (std::uint64_t now = start_ns; now - start_ns < longest_spin_ns() && now < deadline_ns;
+             now = Env::now()) {
+            for (int i = 0; i != kPollsPerClock; ++i) {
+                if (over()) return true;
+            }
+        }
+        return false;
+    }
+
     template <class Attempt, class Examine>
     [[nodiscard]] Status sleep(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
                                std::uint64_t period_ns, const std::stop_token& stop, Attempt& attempt,
@@ -130,7 +144,9 @@ class Waiter {
         };
         for (;;) {
             ++sleeps_;
-            const SleepResult result = EventCount<Env>::sleep(line, deadline_ns, period_ns, over, examine);
+            const auto linger = [&]() noexcept { return await_announced(deadline_ns, over); };
+            const SleepResult result =
+                EventCount<Env>::sleep(line, deadline_ns, period_ns, over, examine, linger);
             if (result == SleepResult::ready) return status;
             if (result == SleepResult::timed_out) return Status::timed_out;
             if (policy_.return_on_signal) return Status::interrupted;

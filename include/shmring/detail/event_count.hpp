@@ -31,6 +31,11 @@ inline constexpr int kRecheckPolls = 32;  // about the time a store buffer takes
 
 enum class SleepResult { ready, timed_out, interrupted };
 
+/// Goes back to sleep at once.
+struct NoLinger {
+    bool operator()() const noexcept { return false; }
+};
+
 template <class Env>
 class EventCount {
  public:
@@ -73,11 +78,12 @@ class EventCount {
     }
 
     /// Registers, re-checks, sleeps. `attempt()` returns true when waiting is over; it runs after each registration and each
-    /// sleep. `on_period()` runs after each full sleep of `period_ns`, so that the caller can ask who is alive.
+    /// sleep. `on_period()` runs after each full sleep of `period_ns`, so that the caller can ask who is alive. `linger()` runs
+    /// when we were woken and found nothing yet, and returns true when waiting is over: a wake-up may come ahead of its message.
     /// `interrupted` when a signal ended a sleep.
-    template <class Attempt, class OnPeriod>
+    template <class Attempt, class OnPeriod, class Linger = NoLinger>
     static SleepResult sleep(EventLine<Env>& line, std::uint64_t deadline_ns, std::uint64_t period_ns,
-                             Attempt&& attempt, OnPeriod&& on_period) noexcept {
+                             Attempt&& attempt, OnPeriod&& on_period, Linger&& linger = {}) noexcept {
         std::uint64_t epoch = register_waiter(line);
         bool first = true;  // of this registration: the sleep that a missed wake-up may be lost in
         for (;;) {
@@ -97,7 +103,8 @@ class EventCount {
             if (result == platform::FutexResult::interrupted)
                 return leave(line, epoch, SleepResult::interrupted);
             if (credited(line, epoch)) {
-                epoch = register_waiter(line);  // our credit was taken for a message another got
+                if (linger()) return SleepResult::ready;  // no registration to take back
+                epoch = register_waiter(line);            // our credit was taken for a message another got
                 first = true;
             } else if (slept_whole) {
                 first = false;

@@ -76,6 +76,8 @@ void expect_identical(const Ran& ran, const std::string& files = "1 file") {
     EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
     EXPECT_TRUE(says(ran, ": " + files + " of ")) << ran;
     EXPECT_TRUE(says(ran, "Every byte arrived as it was sent.")) << ran;
+    EXPECT_TRUE(says(ran, "ByteRing  " + files + " as ")) << ran;
+    EXPECT_TRUE(says(ran, "diff -r of the files and the rebuilt ones: identical")) << ran;
     for (const std::string& transport : kTransports)
         EXPECT_TRUE(verdict_is(ran, transport, "identical")) << transport << "\n" << ran;
 }
@@ -193,15 +195,53 @@ TEST_F(Demo, WhatIsTooLargeIsSentInPartAndSaysSo) {
 
 TEST_F(Demo, AFlippedBitIsFoundInEveryTransportAndFailsTheRun) {
     write("file", 50'000);
-    const Ran ran = run_demo({"--corrupt", path()});
-    EXPECT_TRUE(ran.ended.exited_with(1)) << ran;
-    for (const std::string& transport : kTransports)
-        EXPECT_TRUE(verdict_is(ran, transport, "DIFFERENT")) << transport << "\n" << ran;
     // 13 messages of 4096 bytes, of which the middle one is hit in its middle.
-    EXPECT_TRUE(says(ran, "first difference at byte 26624, in the contents of \"" + path("file") + "\""))
-        << ran;
+    const std::string place = "first difference at byte 26624, in the contents of \"" + path("file") + "\"";
+    // The comparison and the check sum each have to find it alone, too.
+    for (const std::string where : {"stream", "comparison", "checksum"}) {
+        const Ran ran = run_demo({"--corrupt", where, path()});
+        EXPECT_TRUE(ran.ended.exited_with(1)) << ran;
+        for (const std::string& transport : kTransports)
+            EXPECT_TRUE(verdict_is(ran, transport, "DIFFERENT")) << transport << "\n" << ran;
+        EXPECT_EQ(says(ran, place), where != "checksum") << ran;
+        EXPECT_EQ(says(ran, "DIFFERENT: the checksums\n"), where == "checksum") << ran;
+        EXPECT_TRUE(says(ran, "NOT every byte arrived as it was sent.")) << ran;
+        EXPECT_FALSE(says(ran, "  identical")) << ran;
+        EXPECT_TRUE(says(ran, "the rebuilt ones: identical")) << ran;
+    }
+}
+
+TEST_F(Demo, AFlippedBitInARebuiltFileIsFoundByDiffAndFailsTheRun) {
+    write("empty", 0);
+    write("deep/file", 50'000);
+    const Ran ran = run_demo({"--corrupt", "tree", path()});
+    EXPECT_TRUE(ran.ended.exited_with(1)) << ran;
+    EXPECT_TRUE(says(ran, "the rebuilt ones: DIFFERENT")) << ran;
+    EXPECT_TRUE(says(ran, "/rebuilt" + path("deep/file") + " differ")) << ran;
     EXPECT_TRUE(says(ran, "NOT every byte arrived as it was sent.")) << ran;
-    EXPECT_FALSE(says(ran, "identical")) << ran;
+    for (const std::string& transport : kTransports)
+        EXPECT_TRUE(verdict_is(ran, transport, "identical")) << transport << "\n" << ran;
+}
+
+TEST_F(Demo, AFileIsOneMessageAndALargeOneTravelsInPieces) {
+    write("empty", 0);
+    write("small", 100);
+    write("large", 9'000'001);
+    const Ran ran = run_demo({path()});
+    expect_identical(ran, "3 files");
+    // 8 MiB of ring take messages of nearly 4 MiB, paths included.
+    EXPECT_TRUE(says(ran, "ByteRing  3 files as 5 messages, one each")) << ran;
+    EXPECT_TRUE(says(ran, "a file of more than 4.2 MB in pieces")) << ran;
+}
+
+TEST_F(Demo, ARebuiltTreeLeavesNothingBehind) {
+    write("temporary files/file", 100);
+    write("tree/file", 100);
+    const Ran ran =
+        run_demo({path("tree")}, [this] { return ::setenv("TMPDIR", path("temporary files").c_str(), 1); });
+    expect_identical(ran);
+    const fs::directory_iterator left(folder_ / "temporary files");
+    EXPECT_EQ(std::distance(begin(left), end(left)), 1);
 }
 
 TEST_F(Demo, OneCpuIsEnough) {
@@ -237,6 +277,9 @@ TEST_F(Demo, BadPathsAndOptionsEndWithStatusTwoAndAReason) {
     for (const char* most : {"0", "-1", "1x", "", "99999999999999999999"})
         expect_refused(run_demo({"--most", most}), "--most takes a number of MiB from 1 to ");
     expect_refused(run_demo({"--most"}), "--most takes a number of MiB from 1 to ");
+    for (const std::vector<std::string>& corrupt :
+         {std::vector<std::string>{"--corrupt"}, {"--corrupt", "disk"}})
+        expect_refused(run_demo(corrupt), "--corrupt takes stream, comparison, checksum or tree");
     expect_refused(run_demo({"--", "--help"}), "\"--help\": No such file or directory");
 }
 

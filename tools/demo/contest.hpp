@@ -17,7 +17,7 @@ struct Pace {
     std::size_t rounds = 3;
     double trips_s = 0.3;      // the round trips of one transport in one round
     double stream_s = 3;       // the stream of one transport in one round; what does not fit is left out
-    double whole_demo_s = 52;  // no round is begun that would probably end later
+    double whole_demo_s = 38;  // no round is begun that would probably end later
     std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 

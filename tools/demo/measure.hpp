@@ -10,12 +10,14 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <vector>
 
 #include "demo/compare.hpp"
+#include "demo/corrupt.hpp"
 #include "demo/message.hpp"
 #include "demo/pair.hpp"
 #include "demo/shared.hpp"
@@ -27,7 +29,7 @@ namespace demo {
 struct Stage {
     const Tree& tree;
     Cpus cpus{};
-    bool corrupt = false;  // flips one bit on the receiver's side, to see that it is noticed
+    Corrupt corrupt = Corrupt::nothing;
     std::function<void()> tick{};
 };
 
@@ -115,8 +117,13 @@ StreamRun stream(const Stage& stage, std::size_t count) {
                 if (++have == received.size()) throw std::runtime_error("more messages came than were sent");
         });
         received.resize(have);
-        if (stage.corrupt && have != 0) received[have / 2].bytes[sizeof(Block) / 2] ^= std::byte{1};
+        const auto flip_for = [&](std::initializer_list<Corrupt> those) {
+            if (have != 0 && std::ranges::find(those, stage.corrupt) != those.end())
+                received[have / 2].bytes[sizeof(Block) / 2] ^= std::byte{1};
+        };
+        flip_for({Corrupt::stream, Corrupt::checksum});
         run->receiver.checksum = checksum(received);
+        flip_for({Corrupt::checksum, Corrupt::comparison});  // of the check sum's: back again
         run->comparison = compare(stage.tree, count, received);
     });
     channel.reset();  // from here on only the two processes hold its ends

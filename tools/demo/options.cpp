@@ -1,5 +1,5 @@
-// The words of the command line. `--corrupt` is for the tests and stays out of the help: it flips one bit of
-// what was received, and the demo has to notice.
+// The words of the command line. `--corrupt WHAT` is for the tests and stays out of the help: it flips one bit
+// on the receiving side, and the demo has to notice.
 #include "demo/options.hpp"
 
 #include <charconv>
@@ -17,6 +17,9 @@ const char* const kHelp =
     "a shmring::SpscRing with blocking calls, the same with spinning ones, a pipe, and a file plus lock. The "
     "receiving\n"
     "process reads the files again and compares every byte. Messages of 64 bytes then make round trips.\n"
+    "At last a shmring::ByteRing carries the tree once more, one message per file, written and read in "
+    "place; the\n"
+    "other process rebuilds it among the temporary files, and diff -r compares the two trees.\n"
     "\n"
     "  PATH      directories and files to send; /usr/include if none is given\n"
     "  --quick   one round instead of three, and shorter round trips\n"
@@ -39,6 +42,15 @@ std::uint64_t parse_mib(const char* word) {
     return mib;
 }
 
+Corrupt parse_corrupt(const char* word) {
+    const std::string_view what = word == nullptr ? "" : word;
+    if (what == "stream") return Corrupt::stream;
+    if (what == "comparison") return Corrupt::comparison;
+    if (what == "checksum") return Corrupt::checksum;
+    if (what == "tree") return Corrupt::tree;
+    throw UsageError("--corrupt takes stream, comparison, checksum or tree");
+}
+
 }  // namespace
 
 Options parse(int argc, char** argv) {
@@ -57,7 +69,7 @@ Options parse(int argc, char** argv) {
         } else if (word == "--most") {
             options.most_mib = parse_mib(argv[++i]);  // argv ends with a null pointer
         } else if (word == "--corrupt") {
-            options.corrupt = true;
+            options.corrupt = parse_corrupt(argv[++i]);
         } else {
             throw UsageError("there is no option " + std::string(word));
         }

@@ -7,13 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "demo/corrupt.hpp"
+
 namespace demo {
 
 struct Options {
     std::vector<std::string> paths{};
     bool help = false;
     bool quick = false;
-    bool corrupt = false;
+    Corrupt corrupt = Corrupt::nothing;
     std::optional<std::uint64_t> most_mib{};  // of the input to read
 };
 

@@ -6,6 +6,7 @@
 
 #include "demo/contest.hpp"
 #include "demo/options.hpp"
+#include "demo/rebuilt_tree.hpp"
 
 namespace demo {
 
@@ -13,7 +14,7 @@ namespace demo {
 void print_circumstances(std::ostream& out, const Options& options, const Stage& stage);
 
 /// The table, the proofs, and one sentence.
-void print_results(std::ostream& out, const Entrants& entrants, const Stage& stage);
+void print_results(std::ostream& out, const Entrants& entrants, const TreeProof& proof, const Stage& stage);
 
 [[nodiscard]] bool all_identical(const Entrants& entrants);
 

@@ -244,6 +244,34 @@ TEST_F(Demo, ARebuiltTreeLeavesNothingBehind) {
     EXPECT_EQ(std::distance(begin(left), end(left)), 1);
 }
 
+TEST_F(Demo, AnInterruptedRebuildingIsCleanedUp) {
+    write("tree/file", 50'000'000);
+    const std::string temporary = path("temporary files");
+    fs::create_directory(temporary);
+    const auto a_folder_is_there = [&] {
+        std::error_code gone;  // what is listed may be removed meanwhile
+        for (fs::directory_iterator at(temporary, gone); !gone && at != fs::directory_iterator();
+             at.increment(gone))
+            if (fs::is_directory(at->path() / "rebuilt", gone)) return true;
+        return false;
+    };
+    bool interrupted = false;
+    for (int tries = 0; tries != 10 && !interrupted; ++tries) {  // on a busy machine we may come too late
+        RunningProgram demo({kDemo, "--quick", path("tree")},
+                            [&] { return ::setenv("TMPDIR", temporary.c_str(), 1); });
+        siginfo_t info{};
+        while (info.si_pid == 0 && !a_folder_is_there()) {
+            ::usleep(200);
+            ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(demo.pid()), &info, WEXITED | WNOHANG | WNOWAIT), 0);
+        }
+        ::kill(demo.pid(), SIGINT);
+        const Ran ran = demo.finish();
+        interrupted = ran.ended.exited_with(1) && ran.err.find("demo: interrupted\n") != std::string::npos;
+        EXPECT_TRUE(fs::is_empty(temporary)) << ran;
+    }
+    EXPECT_TRUE(interrupted);
+}
+
 TEST_F(Demo, OneCpuIsEnough) {
     write("file", 1'000'000);
     const Ran ran = run_demo({path()}, [] {

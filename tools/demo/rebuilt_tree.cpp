@@ -14,6 +14,8 @@
 #include <system_error>
 #include <utility>
 
+#include "demo/interruption.hpp"
+
 namespace demo {
 
 namespace fs = std::filesystem;
@@ -84,7 +86,7 @@ std::string diff(const fs::path& one, const fs::path& other) {
     int status = 0;
     while (::waitpid(process, &status, 0) < 0)
         if (errno != EINTR) fail("wait for diff");
-    if (!WIFEXITED(status)) throw std::runtime_error("diff was killed");
+    if (!WIFEXITED(status)) return "diff was killed";
     if (WEXITSTATUS(status) == kNoSuchProgram) throw std::runtime_error("there is no program diff here");
     if (WEXITSTATUS(status) > kDifferent) throw std::runtime_error("diff could not compare the trees");
     if (WEXITSTATUS(status) == 0) return {};
@@ -105,12 +107,18 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 TreeProof rebuild_and_compare(const Stage& stage, double limit_s) {
+    const Interruption interruption;  // outlives the folder: that is removed in peace
     const TemporaryFolder folder;
     const fs::path sent = folder.path() / "sent";
     const fs::path rebuilt = folder.path() / "rebuilt";
     fs::create_directory(rebuilt);
     TreeProof proof;
-    proof.run = send_files(stage, rebuilt, {.seconds = limit_s, .bytes = fs::space(rebuilt).available / 2});
+    Stage watched = stage;
+    watched.tick = [&] {
+        stage.tick();
+        interruption.check();
+    };
+    proof.run = send_files(watched, rebuilt, {.seconds = limit_s, .bytes = fs::space(rebuilt).available / 2});
     bool looked = false;
     SentTree originals(stage.tree, proof.run.files_sent, sent);
     // A file may change while diff reads it: then what was loaded is put there, and diff looks again.
@@ -118,7 +126,9 @@ TreeProof rebuild_and_compare(const Stage& stage, double limit_s) {
         proof.files_as_loaded += replaced;
         const bool first = !std::exchange(looked, true);
         if (!first && replaced == 0) break;
+        interruption.check();
         proof.differences = diff(sent, rebuilt);
+        interruption.check();
         if (proof.differences.empty()) break;
     }
     return proof;

@@ -15,6 +15,13 @@ def three_digits(value):
     return f"{value:.{digits}f}"
 
 
+def size_in_words(size):
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if size >= unit:
+            return f"{size // unit} {name}"
+    return f"{size} B"
+
+
 def cell(result):
     if result is None:
         return ""
@@ -35,7 +42,7 @@ def by_size(results, mode, transports):
     found = {(r["transport"], r["wait"], r["size"]): r for r in results if r["mode"] == mode}
     sizes = sorted({size for name, _, size in found if name in transports})
     unit = "us" if mode == "rtt" else "Mmsg/s"
-    rows = [[f"{mode}, {unit}", *(f"{size} B" if size < 1024 else f"{size // 1024} KiB" for size in sizes)]]
+    rows = [[f"{mode}, {unit}", *map(size_in_words, sizes)]]
     for wait in ("spin", "block"):
         for name in transports:
             cells = [cell(found.get((name, wait, size))) for size in sizes]

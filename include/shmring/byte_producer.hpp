@@ -35,16 +35,24 @@ class ByteRingProducer
             end_.wake_peer();
     }
 
+    /// Room for one message, its bytes by `write(std::byte* to)`, its publication.
+    template <class Write>
+    [[nodiscard]] Status write_message(std::size_t size, std::uint32_t tag, Write&& write) noexcept {
+        const Status room = side_.prepare(size);
+        if (room != Status::ok) [[unlikely]]
+            return room;
+        wake_early(size);
+        write(side_.place());
+        side_.publish(static_cast<std::uint32_t>(size), tag);
+        return Status::ok;
+    }
+
     // One attempt each; the public calls below say how often to make it.
     [[nodiscard]] auto pushing(Bytes message, std::uint32_t tag) noexcept {
         return [this, message, tag]() noexcept {
-            const Status room = side_.prepare(message.size());
-            if (room != Status::ok) [[unlikely]]
-                return room;
-            wake_early(message.size());
-            Env::copy_in(side_.place(), message.data(), message.size());
-            side_.publish(static_cast<std::uint32_t>(message.size()), tag);
-            return Status::ok;
+            return write_message(message.size(), tag, [message](std::byte* to) noexcept {
+                Env::copy_in(to, message.data(), message.size());
+            });
         };
     }
     [[nodiscard]] auto gathering(std::span<const Bytes> parts, std::uint32_t tag) noexcept {
@@ -54,29 +62,21 @@ class ByteRingProducer
                 if (part.size() > max_message_bytes() - size) return Status::too_large;
                 size += part.size();
             }
-            const Status room = side_.prepare(size);
-            if (room != Status::ok) [[unlikely]]
-                return room;
-            wake_early(size);
-            std::byte* to = side_.place();
-            for (const Bytes part : parts) {
-                Env::copy_in(to, part.data(), part.size());
-                to += part.size();
-            }
-            side_.publish(static_cast<std::uint32_t>(size), tag);
-            return Status::ok;
+            return write_message(size, tag, [parts](std::byte* to) noexcept {
+                for (const Bytes part : parts) {
+                    Env::copy_in(to, part.data(), part.size());
+                    to += part.size();
+                }
+            });
         };
     }
     template <class T>
     [[nodiscard]] auto encoding(const T& value, std::uint32_t tag) noexcept {
         return [this, &value, tag]() noexcept {
             const std::size_t size = Codec<T>::size(value);
-            const Status room = side_.prepare(size);
-            if (room != Status::ok) [[unlikely]]
-                return room;
-            Codec<T>::encode(value, {side_.place(), size});
-            side_.publish(static_cast<std::uint32_t>(size), tag);
-            return Status::ok;
+            return write_message(size, tag, [&value, size](std::byte* to) noexcept {
+                Codec<T>::encode(value, {to, size});
+            });
         };
     }
     [[nodiscard]] auto preparing(std::size_t most_bytes) noexcept {

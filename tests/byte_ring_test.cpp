@@ -1,19 +1,16 @@
-// ByteRing as users hold it: copying, in place, gathered, in batches, between processes, and under kill -9.
+// ByteRing as users hold it: copying, in place, gathered, in batches, between processes. Under kill -9: byte_kill_test.cpp.
 #include "shmring/byte_ring.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "support/child_process.hpp"
-#include "support/shared.hpp"
 #include "support/unique_name.hpp"
 
 namespace shmring::test {
@@ -200,72 +197,6 @@ TEST(ByteRing, StreamsBetweenProcessesInPlaceAndCopied) {
     }
     EXPECT_EQ(got, kMessages);
     EXPECT_TRUE(child.join().exited_with(0));
-}
-
-/// What the two sides noted outside the ring, for the oracle: a call that returned is noted after it.
-struct Journal {
-    std::atomic<std::uint64_t> sent{0};
-    std::atomic<std::uint64_t> received{0};
-    std::atomic<bool> wrong{false};
-};
-
-TEST(ByteRing, IsCrashSafeWhenProducersAndConsumersAreKilled) {
-    constexpr int kRounds = 600;
-    auto ring = ByteRing::anonymous({.capacity_bytes = 8192, .liveness_period = 2ms});
-    const Shared<Journal> journal;
-    std::uint64_t seed = 12345;
-    const auto produce = [&] {
-        auto out = ring.producer();
-        for (;;) {
-            // The successor cannot know whether its predecessor's last push was published: it may repeat that one number.
-            const std::uint64_t number = journal->sent.load(std::memory_order_acquire);
-            const std::string text = numbered(number);
-            if (!out.push(bytes_of(text), static_cast<std::uint32_t>(number)))
-                ::usleep(200);
-            else
-                journal->sent.store(number + 1, std::memory_order_release);
-        }
-    };
-    const auto consume = [&] {
-        auto in = ring.consumer();
-        for (;;) {
-            auto view = in.try_next_for(50ms);
-            if (!view) continue;
-            const std::uint64_t expected = journal->received.load(std::memory_order_acquire);
-            const std::uint64_t number = view->tag();
-            const bool next = number == static_cast<std::uint32_t>(expected);
-            // One repeat of the last one: the producer's kill (pushed, not noted) or ours (noted, not handed back).
-            const bool again = expected != 0 && number == static_cast<std::uint32_t>(expected - 1);
-            if ((!next && !again) || text_of(view->bytes()) != numbered(number))
-                journal->wrong.store(true, std::memory_order_release);
-            if (next) journal->received.store(expected + 1, std::memory_order_release);
-        }
-    };
-    auto producer = std::make_unique<ChildProcess>(produce);
-    auto consumer = std::make_unique<ChildProcess>(consume);
-    for (int round = 0; round != kRounds; ++round) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        ::usleep(static_cast<useconds_t>(500 + (seed >> 33) % 4000));
-        auto& victim = (seed >> 60) % 2 == 0 ? producer : consumer;
-        victim->kill(SIGKILL);
-        (void)victim->join();
-        victim.reset();
-        if (&victim == &producer)
-            producer = std::make_unique<ChildProcess>(produce);
-        else
-            consumer = std::make_unique<ChildProcess>(consume);
-        ASSERT_FALSE(journal->wrong.load(std::memory_order_acquire)) << "in round " << round;
-    }
-    // Nobody hangs: both counters still move.
-    const std::uint64_t before = journal->received.load(std::memory_order_acquire);
-    for (int i = 0; i != 2000 && journal->received.load(std::memory_order_acquire) < before + 100; ++i)
-        ::usleep(5000);
-    EXPECT_GE(journal->received.load(std::memory_order_acquire), before + 100);
-    producer->kill(SIGKILL);
-    consumer->kill(SIGKILL);
-    (void)producer->join();
-    (void)consumer->join();
-    EXPECT_FALSE(journal->wrong.load(std::memory_order_acquire));
 }
 
 }  // namespace

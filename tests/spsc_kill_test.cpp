@@ -1,5 +1,5 @@
 // SIGKILL at random moments, over and over: no survivor hangs, and nothing is torn, lost, repeated or out of order. What the
-// processes do: support/stream_roles.hpp; who is killed and when: support/kill_storm.hpp; who judges: support/oracle.hpp.
+// processes do: support/stream_roles.hpp, fixed_traffic.hpp; who is killed and when: kill_storm.hpp; who judges: oracle.hpp.
 
 #include <gtest/gtest.h>
 
@@ -7,11 +7,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 
-#include "support/kill_storm.hpp"
+#include "support/fixed_traffic.hpp"
+#include "support/kill_campaign.hpp"
+#include "support/numbered_message.hpp"
 #include "support/oracle.hpp"
 
 namespace shmring::test {
@@ -22,43 +23,12 @@ using namespace std::chrono_literals;
 // ---- the storms ----------------------------------------------------------------------------------------------------
 
 constexpr std::array<std::uint64_t, 4> kCapacities = {1, 3, 64, 1000};
-constexpr std::array<Style, 3> kStyles = {Style::single, Style::batch, Style::in_place};
-constexpr std::array<Waiting, 2> kWaits = {Waiting::spin, Waiting::block};
-constexpr int kStormsPerSize = static_cast<int>(kCapacities.size() * kStyles.size() * kWaits.size());
-
-[[nodiscard]] bool is_soak() { return std::getenv("SHMRING_SOAK") != nullptr; }
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr int kSlowness = 5;  // starting a process costs so much more under the sanitizer
-#else
-constexpr int kSlowness = 1;
-#endif
 
 /// At least `rounds` in all, spread over every capacity, style and way of waiting.
 template <std::size_t kSize>
 void kill_at_random(int rounds, std::chrono::nanoseconds liveness_period, const char* title) {
-    StormReport all;
-    std::uint64_t seed = kSize;
-    for (const std::uint64_t capacity : kCapacities)
-        for (const Style style : kStyles)
-            for (const Waiting waiting : kWaits) {
-                StormPlan plan;
-                plan.capacity = capacity;
-                plan.style = style;
-                plan.waiting = waiting;
-                plan.rounds = (rounds + kStormsPerSize - 1) / kStormsPerSize;
-                plan.liveness_period = liveness_period;
-                plan.seed = ++seed;
-                const StormReport report = KillStorm<kSize>(plan).run();
-                all += report;
-                EXPECT_EQ(report.failure, "")
-                    << "capacity " << capacity << ", style " << static_cast<int>(style) << ", waiting "
-                    << static_cast<int>(waiting);
-            }
-    all.print((std::to_string(kSize) + "-byte messages, " + title).c_str());
-    EXPECT_GE(all.rounds, static_cast<std::uint64_t>(rounds));
-    EXPECT_GE(all.kills, all.rounds);
-    EXPECT_GT(all.messages, all.rounds);
+    test::kill_at_random<FixedTraffic<kSize>>(kCapacities, rounds, liveness_period, kSize,
+                                              std::to_string(kSize) + "-byte messages, " + title);
 }
 
 /// Four sizes make 10,000 rounds, and 100,000 in a soak.

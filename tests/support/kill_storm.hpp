@@ -21,7 +21,6 @@
 #include <utility>
 
 #include "shmring/detail/platform.hpp"
-#include "shmring/spsc_ring.hpp"
 #include "support/child_process.hpp"
 #include "support/journal.hpp"
 #include "support/oracle.hpp"
@@ -82,13 +81,12 @@ struct StormReport {
     }
 };
 
-template <std::size_t kSize>
+/// `Traffic`: which ring, which messages (stream_roles.hpp).
+template <class Traffic>
 class KillStorm {
  public:
     explicit KillStorm(const StormPlan& plan)
-        : plan_(plan),
-          random_(plan.seed),
-          ring_(Ring::anonymous({.capacity = plan.capacity, .liveness_period = plan.liveness_period})) {}
+        : plan_(plan), random_(plan.seed), ring_(Traffic::make(plan.capacity, plan.liveness_period)) {}
 
     [[nodiscard]] StormReport run() {
         start_sender();
@@ -104,7 +102,6 @@ class KillStorm {
     }
 
  private:
-    using Ring = SpscRing<NumberedMessage<kSize>>;
     static constexpr std::size_t kLives = 16384;
     static constexpr std::uint64_t kHang_ns = 20'000'000'000;
     static constexpr std::chrono::seconds kChildWatchdog{
@@ -133,7 +130,7 @@ class KillStorm {
         const WaitPolicy policy = draw_policy();
         sender_.emplace(
             [&, number = senders_] {
-                return SendingRole<kSize>(plan_.style, plan_.waiting, mood, journal, number)
+                return SendingRole<Traffic>(plan_.style, plan_.waiting, mood, journal, number)
                     .run(ring_, policy, board_->stop);
             },
             kChildWatchdog);
@@ -144,7 +141,7 @@ class KillStorm {
         const WaitPolicy policy = draw_policy();
         receiver_.emplace(
             [&] {
-                return ReceivingRole<kSize>(plan_.style, plan_.waiting, mood, journals, board_->senders)
+                return ReceivingRole<Traffic>(plan_.style, plan_.waiting, mood, journals, board_->senders)
                     .run(ring_, policy);
             },
             kChildWatchdog);
@@ -260,9 +257,16 @@ class KillStorm {
             << " at " << fault_at.sender << ":" << fault_at.sequence << "; sender " << senders_ << " seated "
             << text(sender.seated) << " attempted " << text(sender.attempted) << " sent " << text(sender.sent)
             << "; receiver " << receivers_ << " seated " << text(receiver.seated) << " received "
-            << text(receiver.received) << " in call " << text(receiver.in_call) << "; in the ring about "
-            << ring_.count_approx() << " of " << plan_.capacity << "; seed " << plan_.seed;
+            << text(receiver.received) << " in call " << text(receiver.in_call) << "; " << occupancy()
+            << " of " << plan_.capacity << "; seed " << plan_.seed;
         report_.failure = out.str();
+    }
+    /// In the words of a ring that can count its messages.
+    [[nodiscard]] std::string occupancy() const {
+        if constexpr (requires { ring_.count_approx(); })
+            return "in the ring about " + std::to_string(ring_.count_approx());
+        else
+            return "capacity";
     }
     void add_up() {
         for (std::size_t i = 1; i <= receivers_; ++i) {
@@ -279,7 +283,7 @@ class KillStorm {
 
     StormPlan plan_;
     std::minstd_rand random_;
-    Ring ring_;
+    typename Traffic::Ring ring_;
     Shared<Board> board_{};
     std::uint64_t senders_ = 0;  // how many have been started: the last one's number
     std::uint64_t receivers_ = 0;

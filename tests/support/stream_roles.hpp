@@ -1,5 +1,14 @@
 // What the processes of a kill storm do until they are killed or told to stop: one streams numbered messages into a ring, the
-// other takes them out and holds them against the oracle. Every way of pushing and popping, every way of waiting.
+// other takes them out and holds them against the oracle. What differs from ring to ring, its messages and its verbs, is a Traffic:
+//
+//   struct Traffic {
+//       using Ring = ...;
+//       static Ring make(std::uint64_t capacity, std::chrono::nanoseconds liveness_period);
+//       struct Sender { Status send(Ring::Producer&, SendingCalls&); };         // one call, journalled; made from the Ring
+//       struct Receiver { Status receive(Ring::Consumer&, ReceivingCalls&); };  // likewise
+//   };
+//
+// There is one for SpscRing (fixed_traffic.hpp) and one for ByteRing (byte_traffic.hpp).
 #pragma once
 
 #include <sched.h>
@@ -14,7 +23,8 @@
 #include <system_error>
 #include <thread>
 
-#include "shmring/spsc_ring.hpp"
+#include "shmring/result.hpp"
+#include "shmring/wait.hpp"
 #include "support/journal.hpp"
 #include "support/numbered_message.hpp"
 #include "support/oracle.hpp"
@@ -49,29 +59,59 @@ template <class Take>
     }
 }
 
-/// The sending process. `to` is where the messages it numbers as `sender`-th process are journalled.
-template <std::size_t kSize>
-class SendingRole {
-    using Ring = SpscRing<NumberedMessage<kSize>>;
+/// What the calls of one sending process have in common: how, whose, and where they are written down.
+struct SendingCalls {
+    Style style;
+    Waiting waiting;
+    std::uint64_t sender;
+    SenderJournal& journal;
+    std::minstd_rand random;
 
+    /// Of the next message, or the one so many after it.
+    [[nodiscard]] Number next(std::uint64_t ahead = 0) const {
+        return {sender, journal.sent.load(std::memory_order_relaxed) + ahead};
+    }
+};
+
+/// The same of one receiving process, and what came of them.
+struct ReceivingCalls {
+    Style style;
+    Waiting waiting;
+    ReceiverJournal& journal;
+    std::minstd_rand random;
+    Receiving oracle;
+    bool faulty = false;
+
+    /// `message` has is_whole() and number().
+    template <class Message>
+    void accept(const Message& message) {
+        faulty = faulty || !oracle.accept(message);
+    }
+    /// Where the stream stands for us.
+    [[nodiscard]] Number last() const {
+        return Number::unpacked(journal.last.load(std::memory_order_relaxed));
+    }
+};
+
+/// The sending process, the `sender`-th of its storm.
+template <class Traffic>
+class SendingRole {
  public:
     SendingRole(Style style, Waiting waiting, const Mood& mood, SenderJournal& journal, std::uint64_t sender)
-        : style_(style),
-          waiting_(waiting),
-          mood_(mood),
+        : mood_(mood),
           journal_(journal),
-          sender_(sender),
-          random_(mood.seed) {}
+          calls_{style, waiting, sender, journal, std::minstd_rand(mood.seed)} {}
 
-    [[nodiscard]] int run(const Ring& ring, const WaitPolicy& policy,
+    [[nodiscard]] int run(const typename Traffic::Ring& ring, const WaitPolicy& policy,
                           const std::atomic<std::uint32_t>& stop) {
         std::error_code code;
         auto out = take_seat_in_time([&](std::error_code& why) { return ring.producer(policy, why); }, code);
         if (code) return kNoSeat;
         journal_.seated.store(1, std::memory_order_release);
 
+        typename Traffic::Sender sender(ring);
         while (stop.load(std::memory_order_relaxed) == 0) {
-            const Status status = send(out);
+            const Status status = sender.send(out, calls_);
             if (status == Status::peer_lost) {
                 journal_.lost_peers.fetch_add(1, std::memory_order_relaxed);
                 ::sched_yield();
@@ -87,69 +127,15 @@ class SendingRole {
     }
 
  private:
-    using Producer = typename Ring::Producer;
-
-    [[nodiscard]] Number next(std::uint64_t ahead = 0) const {
-        return {sender_, journal_.sent.load(std::memory_order_relaxed) + ahead};
-    }
-
-    [[nodiscard]] Status send(Producer& out) {
-        switch (style_) {
-            case Style::single:
-                return send_one(out);
-            case Style::batch: {
-                const Status status = send_batch(out);
-                return status == Status::full && waiting_ == Waiting::block ? send_one(out) : status;
-            }
-            case Style::in_place:
-                return send_in_place(out);
-        }
-        return Status::corrupt;
-    }
-    [[nodiscard]] Status send_one(Producer& out) {
-        NumberedMessage<kSize> message{};
-        message.write(next());
-        journal_.before_call(1);
-        const auto pushed = waiting_ == Waiting::spin ? out.try_push(message)
-                            : random_() % 4 != 0      ? out.push(message)
-                                                 : out.try_push_for(message, std::chrono::microseconds(300));
-        journal_.after_call(pushed ? 1 : 0);
-        return pushed.error();
-    }
-    [[nodiscard]] Status send_batch(Producer& out) {
-        std::array<NumberedMessage<kSize>, kBatch> messages{};
-        const std::size_t count = 1 + random_() % kBatch;
-        for (std::size_t i = 0; i != count; ++i) messages[i].write(next(i));
-        journal_.before_call(count);
-        const auto pushed = out.try_push_n(std::span(messages).first(count));
-        journal_.after_call(pushed ? *pushed : 0);
-        return pushed.error();
-    }
-    [[nodiscard]] Status send_in_place(Producer& out) {
-        auto claim = waiting_ == Waiting::spin ? out.try_claim() : out.claim();
-        if (!claim) return claim.error();
-        claim->operator->()->write(next());
-        if (random_() % 16 == 0) return Status::ok;  // dropped: must not be sent
-        journal_.before_call(1);
-        claim->commit();
-        journal_.after_call(1);
-        return Status::ok;
-    }
-
-    Style style_;
-    Waiting waiting_;
     Mood mood_;
     SenderJournal& journal_;
-    std::uint64_t sender_;
-    std::minstd_rand random_;
+    SendingCalls calls_;
     std::uint64_t pause_at_ = 0;
 };
 
 /// The receiving process: ends when the stream is closed and drained, or something is wrong.
-template <std::size_t kSize>
+template <class Traffic>
 class ReceivingRole {
-    using Ring = SpscRing<NumberedMessage<kSize>>;
-
  public:
     /// `journals` are those of all receivers up to this one, whose is the last.
     ReceivingRole(Style style, Waiting waiting, const Mood& mood, std::span<ReceiverJournal> journals,
@@ -159,22 +145,22 @@ class ReceivingRole {
           mood_(mood),
           journals_(journals),
           journal_(journals.back()),
-          senders_(senders),
-          random_(mood.seed) {}
+          senders_(senders) {}
 
-    [[nodiscard]] int run(const Ring& ring, const WaitPolicy& policy) {
+    [[nodiscard]] int run(const typename Traffic::Ring& ring, const WaitPolicy& policy) {
         std::error_code code;
         auto in = take_seat_in_time([&](std::error_code& why) { return ring.consumer(policy, why); }, code);
         if (code) return kNoSeat;
         inherit();
         journal_.seated.store(1, std::memory_order_release);
-        Receiving receiving(journal_, senders_);
-        receiving_ = &receiving;
 
+        typename Traffic::Receiver receiver(ring);
+        ReceivingCalls calls{style_, waiting_, journal_, std::minstd_rand(mood_.seed),
+                             Receiving(journal_, senders_)};
         for (;;) {
-            const Status status = receive(in);
-            if (faulty_) return kFaulty;
-            if (status == Status::closed) return receiving.accept_end() ? kDone : kFaulty;
+            const Status status = receiver.receive(in, calls);
+            if (calls.faulty) return kFaulty;
+            if (status == Status::closed) return calls.oracle.accept_end() ? kDone : kFaulty;
             if (status == Status::peer_lost) {
                 journal_.lost_peers.fetch_add(1, std::memory_order_relaxed);
                 ::sched_yield();
@@ -189,23 +175,6 @@ class ReceivingRole {
     }
 
  private:
-    using Consumer = typename Ring::Consumer;
-
-    [[nodiscard]] Status receive(Consumer& in) {
-        switch (style_) {
-            case Style::single:
-                return receive_one(in);
-            case Style::batch: {
-                const Status status = receive_batch(in);
-                return status == Status::empty && waiting_ == Waiting::block ? receive_one(in) : status;
-            }
-            case Style::in_place:
-                return receive_in_place(in);
-        }
-        return Status::corrupt;
-    }
-    void accept(const NumberedMessage<kSize>& message) { faulty_ = faulty_ || !receiving_->accept(message); }
-
     /// Whoever held the seat before is dead by now, so its journal is final. One that died before it said that it was seated
     /// has received nothing.
     void inherit() {
@@ -216,46 +185,13 @@ class ReceivingRole {
         }
     }
 
-    [[nodiscard]] Status receive_one(Consumer& in) {
-        journal_.before_call(1);
-        const auto message = waiting_ == Waiting::spin ? in.try_pop()
-                             : random_() % 4 != 0      ? in.pop()
-                                                       : in.try_pop_for(std::chrono::microseconds(300));
-        if (message) accept(*message);
-        journal_.after_call();
-        return message.error();
-    }
-    [[nodiscard]] Status receive_batch(Consumer& in) {
-        std::array<NumberedMessage<kSize>, kBatch> messages;
-        const std::size_t count = 1 + random_() % kBatch;
-        journal_.before_call(count);
-        const auto popped = in.try_pop_n(std::span(messages).first(count));
-        for (std::size_t i = 0; popped && i != *popped; ++i) accept(messages[i]);
-        journal_.after_call();
-        return popped.error();
-    }
-    /// Looks at the message where it lies, hands it back, and only then is it received.
-    [[nodiscard]] Status receive_in_place(Consumer& in) {
-        auto view = waiting_ == Waiting::spin ? in.try_next() : in.next();
-        if (!view) return view.error();
-        const NumberedMessage<kSize> message = **view;
-        journal_.before_call(1);
-        view->hand_back();
-        accept(message);
-        journal_.after_call();
-        return Status::ok;
-    }
-
     Style style_;
     Waiting waiting_;
     Mood mood_;
     std::span<ReceiverJournal> journals_;
     ReceiverJournal& journal_;
     std::span<const SenderJournal> senders_;
-    Receiving* receiving_ = nullptr;
-    std::minstd_rand random_;
     std::uint64_t pause_at_ = 0;
-    bool faulty_ = false;
 };
 
 }  // namespace shmring::test

@@ -15,6 +15,7 @@
 #include "support/kill_campaign.hpp"
 #include "support/numbered_bytes.hpp"
 #include "support/oracle.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {

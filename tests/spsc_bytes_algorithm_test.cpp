@@ -11,6 +11,7 @@
 
 #include "shmring/detail/env.hpp"
 #include "shmring/detail/spsc_bytes.hpp"
+#include "support/memory_byte_ring.hpp"
 
 namespace shmring::detail {
 namespace {
@@ -19,28 +20,7 @@ using Env = ShippedEnv;
 using Memory = ByteMemory<Env>;
 using Sender = ByteProducer<Env>;
 using Receiver = ByteConsumer<Env>;
-
-/// A ring in memory of our own, of exactly the bytes it may touch, so that the address sanitizer sees a step beside it.
-class Ring {
- public:
-    explicit Ring(std::uint64_t capacity, std::uint64_t alignment = 8, std::uint64_t start = 0)
-        : bytes_((alignment - 8 + Memory::storage_for(capacity)) / kLineSize + 1) {
-        auto* first = reinterpret_cast<std::byte*>(bytes_.data()) + (alignment - 8);
-        memory_ = {&control_, first, capacity, Memory::storage_for(capacity), alignment};
-        control_.read_pos.store(start, relaxed);
-        control_.read_pos_published.store(start, relaxed);
-    }
-    [[nodiscard]] const Memory& memory() const { return memory_; }
-    [[nodiscard]] SpscControl<Env>& control() { return control_; }
-
- private:
-    struct alignas(kLineSize) Line {
-        std::array<std::byte, kLineSize> bytes{};
-    };
-    SpscControl<Env> control_{};
-    std::vector<Line> bytes_;
-    Memory memory_{};
-};
+using Ring = test::MemoryByteRing<Env>;
 
 std::vector<std::byte> message(std::size_t size, std::uint32_t seed) {
     std::vector<std::byte> bytes(size);

@@ -14,6 +14,7 @@
 #include "support/kill_campaign.hpp"
 #include "support/numbered_message.hpp"
 #include "support/oracle.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 #include <span>
 #include <string>
@@ -21,6 +20,7 @@
 #include "shmring/spsc_ring.hpp"
 #include "support/memory_ring.hpp"
 #include "support/numbered_message.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {
@@ -28,10 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Ten times as much where the long form was asked for.
-std::uint64_t scaled(std::uint64_t count) {
-    const char* soak = std::getenv("SHMRING_SOAK");  // NOLINT(concurrency-mt-unsafe): nobody sets it
-    return soak != nullptr && std::string(soak) == "1" ? 10 * count : count;
-}
+std::uint64_t scaled(std::uint64_t count) { return is_soak() ? 10 * count : count; }
 
 template <class Message>
 Message numbered(std::uint64_t sequence) {

@@ -6,18 +6,14 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 
 #include "support/kill_storm.hpp"
+#include "support/soak.hpp"
 #include "support/stream_roles.hpp"
 
 namespace shmring::test {
-
-[[nodiscard]] inline bool is_soak() {
-    return std::getenv("SHMRING_SOAK") != nullptr;  // NOLINT(concurrency-mt-unsafe): nobody sets it
-}
 
 #if defined(__SANITIZE_ADDRESS__)
 inline constexpr int kSlowness = 5;  // starting a process costs so much more under the sanitizer

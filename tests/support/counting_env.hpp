@@ -147,6 +147,14 @@ struct CountingEnv {
         world.now_ns = deadline_ns;
         return detail::platform::FutexResult::timed_out;
     }
+    /// One sleep, noted for the first word.
+    static detail::platform::FutexResult futex_wait_any(const detail::platform::FutexTarget* targets,
+                                                        std::size_t count,
+                                                        std::uint64_t deadline_ns) noexcept {
+        for (std::size_t i = 1; i < count; ++i)
+            if (*targets[i].word != targets[i].expected) return detail::platform::FutexResult::value_changed;
+        return futex_wait(targets[0].word, targets[0].expected, deadline_ns);
+    }
     static int futex_wake(const std::uint32_t* word, int count) noexcept {
         world.happens({.kind = Operation::Kind::futex_wake, .address = word});
         world.wakes.push_back(count);

@@ -92,8 +92,10 @@ class EventSet {
                 }
             }
             if (ready()) {
-                if (stage_over && first && found != kNone)
-                    points[found].line->missed_wakes.fetch_add(1, relaxed);  // a statistic
+                // A statistic. Not missed: a wake-up that came and found us late on the processor.
+                if (result == platform::FutexResult::timed_out && stage_over && first && found != kNone &&
+                    !Events::credited(*points[found].line, points[found].epoch))
+                    points[found].line->missed_wakes.fetch_add(1, relaxed);
                 return SleepResult::ready;
             }
             if (result == platform::FutexResult::interrupted) return SleepResult::interrupted;

@@ -202,7 +202,7 @@ class Mutator : public testing::TestWithParam<std::tuple<Aim, std::uint64_t, std
 
 TEST_P(Mutator, LeadsNobodyOutOfTheRingAndHangsNobody) {
     const auto& [aim, capacity, alignment] = GetParam();
-    constexpr std::uint64_t kSteps = 5'000;
+    constexpr std::uint64_t kSteps = 3'000;
     constexpr std::uint64_t kMutations = 1'000;
     HostileRing hostile({.capacity_bytes = capacity, .alignment = alignment, .participants = 4});
     const Shared<std::atomic<std::uint64_t>> mutations;

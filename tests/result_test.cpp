@@ -118,6 +118,20 @@ TEST(ResultOfAValue, IsFilledInPlaceOrNotAtAll) {
     EXPECT_EQ(refused.error(), Status::closed);
 }
 
+/// A ring may carry statuses as messages: which is the message and which the answer is never in doubt.
+TEST(ResultOfAValue, MayBeAStatusWhichIsFilledInPlace) {
+    const Result<Status> none = Status::empty;
+    EXPECT_FALSE(none);
+    EXPECT_EQ(none.error(), Status::empty);
+    const Result<Status> some(std::in_place, [](void* place) {
+        ::new (place) Status(Status::closed);
+        return Status::ok;
+    });
+    ASSERT_TRUE(some);
+    EXPECT_EQ(*some, Status::closed);
+    EXPECT_EQ(some.error(), Status::ok);
+}
+
 TEST(ResultOfAValue, NeedsNoDestructorWhereItsValueNeedsNone) {
     static_assert(std::is_trivially_destructible_v<Result<Point>>);
     static_assert(!std::is_convertible_v<Result<Point>, bool>, "only where a condition stands");

@@ -70,7 +70,8 @@ template <class T, bool = std::is_trivially_copyable_v<T>>
 class ResultStorage {
  public:
     explicit ResultStorage(Status status) noexcept : status_(status) {}
-    explicit ResultStorage(const T& value) noexcept : status_(Status::ok) {
+    explicit ResultStorage(const T& value) noexcept requires(!std::is_same_v<T, Status>)
+        : status_(Status::ok) {
         std::construct_at(&value_, value);
     }
     template <class Fill>
@@ -132,7 +133,9 @@ class [[nodiscard]] Result : private detail::ResultStorage<T> {
     using error_type = Status;
 
     Result(Status status) noexcept : Storage(status) { assert(status != Status::ok); }
-    Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) : Storage(std::move(value)) {}
+    /// Not for a Result<Status>, where a Status is the reason why there is none: its value is filled in place.
+    Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) requires(!std::is_same_v<T, Status>)
+        : Storage(std::move(value)) {}
     /// Lets `fill(void*)` write the bytes of the value in place and say how that went.
     template <class Fill>
     Result(std::in_place_t tag, Fill&& fill) noexcept : Storage(tag, std::forward<Fill>(fill)) {}

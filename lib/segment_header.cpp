@@ -44,9 +44,10 @@ class Fnv1a {
         return report.refuse(errc::bad_option, "participants is %u, it must be 1 to %u", spec.participants,
                              kMaxParticipants);
     if (spec.liveness_period_ns < kMinLivenessPeriodNs || spec.liveness_period_ns > kMaxLivenessPeriodNs)
-        return report.refuse(errc::bad_option,
-                             "the liveness period is %" PRIu64 " ns, it must be %" PRIu64 " to %" PRIu64,
-                             spec.liveness_period_ns, kMinLivenessPeriodNs, kMaxLivenessPeriodNs);
+        return report.refuse(
+            errc::bad_option, "the liveness period is %" PRId64 " ns, it must be %" PRIu64 " to %" PRIu64,
+            static_cast<std::int64_t>(spec.liveness_period_ns),  // as the user gave it: signed
+            kMinLivenessPeriodNs, kMaxLivenessPeriodNs);
     if (spec.control_size == 0 || spec.control_size > kMaxSegmentSize || spec.data_size_for == nullptr)
         return report.refuse(errc::bad_option, "the ring does not say how large its sections are");
     return true;

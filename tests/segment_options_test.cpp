@@ -72,6 +72,10 @@ TEST(SegmentOptions, OtherFieldsOutOfRangeAreRefused) {
         spec.liveness_period_ns = period;
         expect_bad_option(spec, "liveness period is " + std::to_string(period) + " ns");
     }
+    detail::SegmentSpec backwards = test_spec();
+    backwards.liveness_period_ns =
+        static_cast<std::uint64_t>(std::int64_t{-5});  // as the rings pass theirs on
+    expect_bad_option(backwards, "liveness period is -5 ns, it must be 100000 to");
     detail::SegmentSpec spec = test_spec();
     spec.kind = detail::RingKind::none;
     expect_bad_option(spec, "no kind of ring");

@@ -40,37 +40,38 @@ TEST(WaitAny, NamesTheReadableOne) {
     EXPECT_EQ(*wait_any_until(std::chrono::system_clock::now() + 1h, in_numbers, in_bytes), 0U);
 }
 
-TEST(WaitAny, LetsReadyRingsTakeTurns) {
-    auto first = Numbers::anonymous({.capacity = 64});
-    auto second = Numbers::anonymous({.capacity = 64});
-    auto in_first = first.consumer();
-    auto in_second = second.consumer();
-    auto out_first = first.producer();
-    auto out_second = second.producer();
+/// Two rings, both read here; the dead are asked for every 2 ms.
+class TwoRings : public testing::Test {
+ protected:
+    Numbers first_ = Numbers::anonymous({.capacity = 64, .liveness_period = 2ms});
+    Numbers second_ = Numbers::anonymous({.capacity = 64, .liveness_period = 2ms});
+    Numbers::Consumer in_first_ = first_.consumer();
+    Numbers::Consumer in_second_ = second_.consumer();
+};
+
+TEST_F(TwoRings, TakeTurnsWhenBothAreReady) {
+    auto out_first = first_.producer();
+    auto out_second = second_.producer();
     for (std::uint64_t i = 0; i != 50; ++i) ASSERT_TRUE(out_first.push(i) && out_second.push(i));
     int of_second = 0;
-    for (int i = 0; i != 20; ++i) of_second += static_cast<int>(*wait_any(in_first, in_second));
+    for (int i = 0; i != 20; ++i) of_second += static_cast<int>(*wait_any(in_first_, in_second_));
     EXPECT_EQ(of_second, 10);
 }
 
-TEST(WaitAny, TellsOfAnEndAndOfADeath) {
-    auto quiet = Numbers::anonymous({.capacity = 4, .liveness_period = 2ms});
-    auto ending = Numbers::anonymous({.capacity = 4, .liveness_period = 2ms});
-    auto in_quiet = quiet.consumer();
-    auto in_ending = ending.consumer();
+TEST_F(TwoRings, TellOfAnEndAndOfADeath) {
     ChildProcess child([&] {
-        auto out = ending.producer();
+        auto out = second_.producer();
         (void)out.push(1);
         ::raise(SIGKILL);
     });
-    ASSERT_EQ(*wait_any(in_quiet, in_ending), 1U);
-    ASSERT_TRUE(in_ending.pop());
+    ASSERT_EQ(*wait_any(in_first_, in_second_), 1U);
+    ASSERT_TRUE(in_second_.pop());
     (void)child.join();
-    ASSERT_EQ(*wait_any(in_quiet, in_ending), 1U);
-    EXPECT_EQ(in_ending.try_pop().error(), Status::peer_lost);
-    (void)ending.producer().close();
-    ASSERT_EQ(*wait_any(in_quiet, in_ending), 1U);
-    EXPECT_EQ(in_ending.try_pop().error(), Status::closed);
+    ASSERT_EQ(*wait_any(in_first_, in_second_), 1U);
+    EXPECT_EQ(in_second_.try_pop().error(), Status::peer_lost);
+    (void)second_.producer().close();
+    ASSERT_EQ(*wait_any(in_first_, in_second_), 1U);
+    EXPECT_EQ(in_second_.try_pop().error(), Status::closed);
 }
 
 TEST(WaitSetTest, EndsWithItsStopToken) {

@@ -39,11 +39,13 @@ class Victim {
     Victim(HostileRing& hostile, std::uint64_t seed) : hostile_(hostile), random_(seed) { sit_down(); }
 
     /// One call of either end, by turns of several, so that messages lie in the ring for a while. Whoever finds the ring corrupt
-    /// starts afresh on an empty one.
+    /// starts afresh on an empty one; so do both when nothing moves: a length that was changed to another legal one makes the ends
+    /// disagree where the next message stands, and then one finds the ring full and the other empty, for good.
     void step() {
         if (draw(8) == 0) filling_ = !filling_;
         const Status status = note(filling_ ? write() : read());
-        if (status == Status::corrupt || status == Status::closed) sit_down();
+        unmoved_ = status == Status::ok ? 0 : unmoved_ + 1;
+        if (status == Status::corrupt || status == Status::closed || unmoved_ == kStuck) sit_down();
     }
     [[nodiscard]] std::uint64_t count(Status status) const {
         return answers_[static_cast<std::size_t>(status)];
@@ -53,8 +55,11 @@ class Victim {
     [[nodiscard]] std::uint64_t refusals() const { return refusals_; }
 
  private:
+    static constexpr int kStuck = 200;
+
     void sit_down() {
         constexpr int kTries = 100'000;
+        unmoved_ = 0;
         out_ = {};
         in_ = {};
         for (int i = 0; i != kTries; ++i) {
@@ -190,6 +195,7 @@ class Victim {
     std::vector<std::string> read_words_{};
     std::array<std::uint64_t, 16> answers_{};
     bool filling_ = true;
+    int unmoved_ = 0;
     std::uint64_t whole_ = 0;
     std::uint64_t refusals_ = 0;
 };

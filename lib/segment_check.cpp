@@ -17,6 +17,7 @@ using Record = ParticipantRecord<ShippedEnv>;
 
 constexpr std::uint64_t kKnownRequiredFeatures = 0;
 constexpr std::size_t kDeliveryConstant = 5;
+constexpr std::size_t kMinimumUnitsConstant = 6;
 
 [[nodiscard]] const char* kind_name(RingKind kind) noexcept {
     switch (kind) {
@@ -202,6 +203,14 @@ struct Sections {
     const std::uint32_t delivery = header.constants[kDeliveryConstant];
     if (delivery > static_cast<std::uint32_t>(Delivery::at_least_once))
         return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 or 1", delivery);
+    const std::uint32_t minimum = header.constants[kMinimumUnitsConstant];
+    const bool has_units = header.kind == RingKind::mpmc_bytes;
+    const std::uint64_t most =
+        has_units ? std::min<std::uint64_t>(kMaxMinimumUnits, header.capacity / kLineSize) : 0;
+    if (minimum > most || (has_units && minimum == 0))
+        return report.refuse(errc::corrupt_header,
+                             "a record's least size is %u lines, possible is %u to %" PRIu64, minimum,
+                             has_units ? 1u : 0u, most);
     return true;
 }
 
@@ -247,6 +256,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.element_size = header.element_size;
     geometry.element_alignment = header.element_alignment;
     geometry.delivery = static_cast<Delivery>(header.constants[kDeliveryConstant]);
+    geometry.minimum_units = header.constants[kMinimumUnitsConstant];
     geometry.generation = header.generation;
     geometry.liveness_period_ns = header.liveness_period_ns;
     geometry.liveness_base = header.liveness_base;

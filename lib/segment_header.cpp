@@ -35,6 +35,13 @@ class Fnv1a {
     if (spec.capacity == 0 || spec.capacity > kMaxCapacity)
         return report.refuse(errc::bad_option, "capacity is %" PRIu64 ", it must be 1 to %" PRIu64,
                              spec.capacity, kMaxCapacity);
+    if (spec.capacity < spec.least_capacity)
+        return report.refuse(errc::bad_option, "capacity is %" PRIu64 ", what was asked for needs %" PRIu64,
+                             spec.capacity, spec.least_capacity);
+    if (spec.minimum_units > kMaxMinimumUnits)
+        return report.refuse(errc::bad_option,
+                             "with so few messages each takes %" PRIu64 " lines, it must be at most %" PRIu64,
+                             spec.minimum_units, kMaxMinimumUnits);
     if (spec.kind == RingKind::spsc_bytes && !is_record_alignment(spec.element_alignment))
         return report.refuse(errc::bad_option, "alignment is %u, it must be 8 or 64", spec.element_alignment);
     if (spec.kind == RingKind::spsc_bytes && spec.capacity < 2 * std::uint64_t{spec.element_alignment})
@@ -106,6 +113,7 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     geometry.element_size = spec.element_size;
     geometry.element_alignment = spec.element_alignment;
     geometry.delivery = spec.delivery;
+    geometry.minimum_units = spec.minimum_units;
     geometry.generation = platform::random_u64();
     geometry.liveness_period_ns = spec.liveness_period_ns;
     geometry.liveness_base = kOwnLivenessBase;

@@ -2,42 +2,48 @@
 #pragma once
 
 #include <cassert>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <stop_token>
 #include <utility>
 
 #include "shmring/codec.hpp"
 #include "shmring/detail/borrow_ledger.hpp"
+#include "shmring/detail/byte_verbs.hpp"
 #include "shmring/detail/spsc_bytes.hpp"
 #include "shmring/detail/stream_end.hpp"
 #include "shmring/result.hpp"
-#include "shmring/wait.hpp"
 
 namespace shmring {
 
-/// What was copied out: how many bytes, and the producer's tag.
-struct Received {
-    std::size_t size = 0;
-    std::uint32_t tag = 0;
-};
-
-/// A byte container that a message can be popped into: std::string, std::vector<std::byte> and their like.
-template <class Container>
-concept ByteContainer = sizeof(typename Container::value_type) == 1 && requires(Container& container) {
-    container.resize(std::size_t{1});
-    container.data();
-};
+class ByteRingView;
 
 /// The one who reads. Move-only; do not move it while a View of it is alive. Destroying it gives the seat back; what it has not
 /// handed back waits for its successor. In a forked child every call answers not_owner. One thread at a time.
 ///
 /// Statuses: empty, closed (the stream has ended and all was read), peer_lost (empty, and the producer is dead), too_large (the
 /// buffer is smaller than the message, which stays; needed_bytes() tells), corrupt (the ring holds what no producer writes).
+/// Several messages may be borrowed at once, up to 64 (then: overflow), and handed back in any order: the ring gets its bytes back in
+/// theirs.
 class ByteRingConsumer
-    : public detail::StreamEnd<detail::ByteConsumer<detail::ShippedEnv>, detail::Role::consumer> {
+    : public detail::StreamEnd<detail::ByteConsumer<detail::ShippedEnv>, detail::Role::consumer>,
+      public detail::ByteReceiveVerbs<ByteRingConsumer, ByteRingView> {
+ public:
+    using View = ByteRingView;
+
+    ByteRingConsumer() noexcept = default;
+
+    /// Copies whole messages into `buffer`, one behind the other, as many as fit into it and into `messages`, with at most one
+    /// hand-back and wake-up. messages[i] is where message i lies. Answers how many (at least one), or why none.
+    [[nodiscard]] Result<std::size_t> try_pop_n(std::span<std::byte> buffer,
+                                                std::span<std::span<std::byte>> messages) noexcept;
+
+    /// How many bytes the message takes that the last call found too large for its buffer.
+    [[nodiscard]] std::size_t needed_bytes() const noexcept { return side_.record().length; }
+
+ private:
+    friend class detail::ByteReceiveVerbs<ByteRingConsumer, ByteRingView>;
+    friend class ByteRingView;
     using Env = detail::ShippedEnv;
 
     // One attempt each; the public calls below say how often to make it.
@@ -58,80 +64,6 @@ class ByteRingConsumer
         };
     }
 
- public:
-    class View;
-
-    ByteRingConsumer() noexcept = default;
-
-    /// Copies the oldest message into `buffer`.
-    [[nodiscard]] Result<Received> try_pop(std::span<std::byte> buffer) noexcept {
-        return received(once(popping(buffer)));
-    }
-    /// Waits while the ring is empty.
-    [[nodiscard]] Result<Received> pop(std::span<std::byte> buffer,
-                                       const std::stop_token& stop = {}) noexcept {
-        return received(waiting(kNever, stop, popping(buffer)));
-    }
-    /// Waits at most `timeout`; zero or less is one attempt and also answers timed_out.
-    template <class Rep, class Period>
-    [[nodiscard]] Result<Received> try_pop_for(std::span<std::byte> buffer,
-                                               std::chrono::duration<Rep, Period> timeout,
-                                               const std::stop_token& stop = {}) noexcept {
-        return received(waiting(detail::deadline_after(timeout), stop, popping(buffer)));
-    }
-    template <class Clock, class Duration>
-    [[nodiscard]] Result<Received> try_pop_until(std::span<std::byte> buffer,
-                                                 std::chrono::time_point<Clock, Duration> deadline,
-                                                 const std::stop_token& stop = {}) noexcept {
-        return detail::call_until(
-            deadline, [&](std::uint64_t ns) { return received(waiting(ns, stop, popping(buffer))); });
-    }
-    /// Into a string or vector kept by the caller, resized to the message: no allocation once it is large enough. Growing may
-    /// throw std::bad_alloc; the message then stays.
-    template <ByteContainer Container>
-    [[nodiscard]] Result<Received> try_pop(Container& container) {
-        return grown(container, once(looking()));
-    }
-    template <ByteContainer Container>
-    [[nodiscard]] Result<Received> pop(Container& container, const std::stop_token& stop = {}) {
-        return grown(container, waiting(kNever, stop, looking()));
-    }
-    template <ByteContainer Container, class Rep, class Period>
-    [[nodiscard]] Result<Received> try_pop_for(Container& container,
-                                               std::chrono::duration<Rep, Period> timeout,
-                                               const std::stop_token& stop = {}) {
-        return grown(container, waiting(detail::deadline_after(timeout), stop, looking()));
-    }
-    /// Reads the oldest message as a value of T, as its Codec reads it. corrupt: these bytes are no T; the message stays and can
-    /// be popped as bytes. Decoding may throw what T's growth throws; the message then stays, too.
-    template <class T>
-    [[nodiscard]] Result<Received> try_pop_value(T& value) {
-        return decoded(value, once(looking()));
-    }
-    template <class T>
-    [[nodiscard]] Result<Received> pop_value(T& value, const std::stop_token& stop = {}) {
-        return decoded(value, waiting(kNever, stop, looking()));
-    }
-    /// Copies whole messages into `buffer`, one behind the other, as many as fit into it and into `messages`, with at most one
-    /// hand-back and wake-up. messages[i] is where message i lies. Answers how many (at least one), or why none.
-    [[nodiscard]] Result<std::size_t> try_pop_n(std::span<std::byte> buffer,
-                                                std::span<std::span<std::byte>> messages) noexcept;
-
-    /// How many bytes the message takes that the last call found too large for its buffer.
-    [[nodiscard]] std::size_t needed_bytes() const noexcept { return side_.record().length; }
-
-    /// Borrows the oldest message that is not borrowed yet, where it lies. It is handed back when the View goes; several may be
-    /// borrowed at once, up to 64 (then: overflow), and returned in any order: the ring gets its bytes back in theirs.
-    [[nodiscard]] Result<View> try_next() noexcept;
-    [[nodiscard]] Result<View> next(const std::stop_token& stop = {}) noexcept;
-    template <class Rep, class Period>
-    [[nodiscard]] Result<View> try_next_for(std::chrono::duration<Rep, Period> timeout,
-                                            const std::stop_token& stop = {}) noexcept;
-    template <class Clock, class Duration>
-    [[nodiscard]] Result<View> try_next_until(std::chrono::time_point<Clock, Duration> deadline,
-                                              const std::stop_token& stop = {}) noexcept;
-
- private:
     /// The message at hand was copied out: takes it.
     [[nodiscard]] Result<Received> received(Status status) noexcept {
         if (status != Status::ok) [[unlikely]]
@@ -149,8 +81,9 @@ class ByteRingConsumer
             return side_.hand_back(bytes);
         (void)ledger_.give_back(ledger_.lend(bytes));
     }
-    template <class Container>
-    [[nodiscard]] Result<Received> grown(Container& container, Status status) {
+    template <class Container, class Call>
+    [[nodiscard]] Result<Received> grown(Container& container, Call&& call) {
+        const Status status = call(looking());
         if (status != Status::ok) return status;
         container.resize(side_.record().length);
         Env::copy_out(container.data(), side_.payload(side_.record()), side_.record().length);
@@ -177,15 +110,15 @@ class ByteRingConsumer
 };
 
 /// A borrowed message. Its producer cannot write over it before it, and all older ones, are handed back.
-class ByteRingConsumer::View {
+class ByteRingView {
  public:
-    View(View&& other) noexcept
+    ByteRingView(ByteRingView&& other) noexcept
         : consumer_(std::exchange(other.consumer_, nullptr)),
           bytes_(other.bytes_),
           tag_(other.tag_),
           name_(other.name_) {}
-    View& operator=(View&&) = delete;
-    ~View() { hand_back(); }
+    ByteRingView& operator=(ByteRingView&&) = delete;
+    ~ByteRingView() { hand_back(); }
 
     [[nodiscard]] Bytes bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::uint32_t tag() const noexcept { return tag_; }
@@ -196,7 +129,7 @@ class ByteRingConsumer::View {
 
  private:
     friend class ByteRingConsumer;
-    View(ByteRingConsumer& consumer, Bytes bytes, std::uint32_t tag, std::uint32_t name) noexcept
+    ByteRingView(ByteRingConsumer& consumer, Bytes bytes, std::uint32_t tag, std::uint32_t name) noexcept
         : consumer_(&consumer), bytes_(bytes), tag_(tag), name_(name) {}
     ByteRingConsumer* consumer_;
     Bytes bytes_;
@@ -230,29 +163,11 @@ inline Result<std::size_t> ByteRingConsumer::try_pop_n(std::span<std::byte> buff
     return done;
 }
 
-inline Result<ByteRingConsumer::View> ByteRingConsumer::borrowed(Status status) noexcept {
+inline Result<ByteRingView> ByteRingConsumer::borrowed(Status status) noexcept {
     if (status != Status::ok) return status;
     const detail::RecordJudgement record = side_.record();
     side_.borrow();
-    return View(*this, Bytes(side_.payload(record), record.length), record.tag,
-                ledger_.lend(record.skip + record.span));
+    return ByteRingView(*this, Bytes(side_.payload(record), record.length), record.tag,
+                        ledger_.lend(record.skip + record.span));
 }
-inline Result<ByteRingConsumer::View> ByteRingConsumer::try_next() noexcept {
-    return borrowed(once(looking()));
-}
-inline Result<ByteRingConsumer::View> ByteRingConsumer::next(const std::stop_token& stop) noexcept {
-    return borrowed(waiting(kNever, stop, looking()));
-}
-template <class Rep, class Period>
-Result<ByteRingConsumer::View> ByteRingConsumer::try_next_for(std::chrono::duration<Rep, Period> timeout,
-                                                              const std::stop_token& stop) noexcept {
-    return borrowed(waiting(detail::deadline_after(timeout), stop, looking()));
-}
-template <class Clock, class Duration>
-Result<ByteRingConsumer::View> ByteRingConsumer::try_next_until(
-    std::chrono::time_point<Clock, Duration> deadline, const std::stop_token& stop) noexcept {
-    return detail::call_until(deadline,
-                              [&](std::uint64_t ns) { return borrowed(waiting(ns, stop, looking())); });
-}
-
 }  // namespace shmring

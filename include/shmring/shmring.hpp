@@ -4,6 +4,7 @@
 #include "shmring/byte_ring.hpp"
 #include "shmring/codec.hpp"
 #include "shmring/message.hpp"
+#include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"
 #include "shmring/options.hpp"
 #include "shmring/result.hpp"

@@ -36,6 +36,9 @@ inline constexpr std::uint64_t kMaxLivenessBase = std::uint64_t{1} << 62;
 /// Instead of a lock byte: caller-provided memory without a liveness file, where no death can be noticed.
 inline constexpr std::uint64_t kNoLiveness = ~std::uint64_t{0};
 
+/// The least size of a record in a byte ring of many, in lines: up to what the largest message takes.
+inline constexpr std::uint64_t kMaxMinimumUnits = std::uint64_t{1} << 24;
+
 /// What kind of ring a segment holds. Numbers are part of the ABI; those without a class yet are reserved.
 enum class RingKind : std::uint32_t {
     none = 0,
@@ -102,7 +105,7 @@ static_assert(sizeof(CreatorIdentity) == 48);
 ///   72     generation          random; tells a ring from its successor under the same name
 ///   80     liveness_period_ns  how often a blocked call asks who is alive
 ///   88     liveness_base       the lock byte of record 0 in the liveness file; all ones: there is none
-///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, 0, 0}
+///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, least units of a record, 0}
 ///   128    boot_id             of the machine's boot, zeros where unknown: what another boot left may be torn
 ///   144    creator             CreatorIdentity
 ///   192    schema              text, zero-terminated

@@ -45,7 +45,9 @@ struct MpmcByteMemory {
     }
     /// The largest message: it fits behind any padding that it may need, however the ring stands.
     [[nodiscard]] std::uint64_t max_message() const noexcept {
-        const std::uint64_t bytes_at_most = (slots.capacity() + 1) / 2 * kUnitSize;
+        const std::uint64_t half =
+            (slots.capacity() + 1) / 2;  // if the least record is larger, there is one, of the whole ring
+        const std::uint64_t bytes_at_most = (half < minimum_units ? minimum_units : half) * kUnitSize;
         return bytes_at_most < RecordHeader::kMaxLength ? bytes_at_most : RecordHeader::kMaxLength;
     }
     [[nodiscard]] std::uint64_t index_of(std::uint64_t position) const noexcept {

@@ -1,0 +1,49 @@
+// What the rings with many on both sides are, whatever their messages look like.
+#pragma once
+
+#include <cstdint>
+
+#include "shmring/detail/member_end.hpp"
+#include "shmring/detail/ring_object.hpp"
+#include "shmring/segment.hpp"
+
+namespace shmring {
+
+/// What deaths have cost so far. Never too few; for each process killed while it claimed or repaired, perhaps one claim too many.
+struct Losses {
+    std::uint64_t skipped = 0;  ///< messages that were being written: their push had not returned
+    std::uint64_t lost = 0;     ///< messages that were being read (at_most_once): their pop had not returned
+    std::uint64_t redelivered =
+        0;  ///< messages that were being read (at_least_once) and were delivered again
+};
+
+namespace detail {
+
+template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
+class MemberRing : public RingObject<Ring, ProducerEnd, ConsumerEnd, Options> {
+    using Base = RingObject<Ring, ProducerEnd, ConsumerEnd, Options>;
+
+ public:
+    using Object = Base;  ///< whom a ring has to befriend
+
+    [[nodiscard]] Delivery delivery() const noexcept { return this->segment().geometry().delivery; }
+    [[nodiscard]] bool was_closed() const noexcept {
+        return (control(this->segment()).tail.load(relaxed) & kTailClosed) != 0;
+    }
+    [[nodiscard]] Losses losses() const noexcept {
+        const Control& words = control(this->segment());
+        return {words.skipped.load(relaxed), words.lost.load(relaxed), words.redelivered.load(relaxed)};
+    }
+
+ protected:
+    using Base::Base;
+    using Control = MpmcControl<ShippedEnv>;
+
+    [[nodiscard]] static Control& control(const Segment& segment) noexcept {
+        return *reinterpret_cast<Control*>(segment.at(segment.geometry().control_offset));
+    }
+};
+
+}  // namespace detail
+
+}  // namespace shmring

@@ -1,0 +1,159 @@
+// The reading end of MpmcByteRing.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "shmring/codec.hpp"
+#include "shmring/detail/byte_verbs.hpp"
+#include "shmring/detail/member_end.hpp"
+#include "shmring/detail/mpmc_bytes.hpp"
+#include "shmring/result.hpp"
+
+namespace shmring {
+
+class MpmcByteRingView;
+
+/// One of those who read: each message goes to exactly one of them, in the order of the claims for writing. Move-only; do not move it
+/// while a View of it is alive. One thread at a time; every thread and process takes its own. In a forked child every call answers
+/// not_owner.
+///
+/// Statuses: empty, busy (the oldest message is claimed and not yet published), closed (ended, and every message was taken), too_large
+/// (the buffer is smaller than the message, which stays for whoever takes it; needed_bytes() tells), overflow (a View of this handle is
+/// alive), corrupt (the ring holds what no producer writes). pop_value answers corrupt also for bytes that are no such value: that
+/// message was taken, use next() where it must not be lost.
+class MpmcByteRingConsumer
+    : public detail::MemberEnd<detail::MpmcByteConsumer<detail::ShippedEnv>, detail::Role::consumer>,
+      public detail::ByteReceiveVerbs<MpmcByteRingConsumer, MpmcByteRingView> {
+    using Env = detail::ShippedEnv;
+
+    // One attempt each; the message stays in hand.
+    [[nodiscard]] auto claiming(std::size_t most_bytes) noexcept {
+        return [this, most_bytes]() noexcept { return side_.claim(most_bytes); };
+    }
+    [[nodiscard]] auto looking() noexcept { return claiming(detail::RecordHeader::kMaxLength); }
+    [[nodiscard]] auto popping(std::span<std::byte> buffer) noexcept {
+        return [this, buffer]() noexcept {
+            const Status found = side_.claim(buffer.size());
+            if (found == Status::ok) [[likely]]
+                Env::copy_out(buffer.data(), side_.payload(), side_.length());
+            return found;
+        };
+    }
+
+ public:
+    using View = MpmcByteRingView;
+
+    MpmcByteRingConsumer() noexcept = default;
+
+    /// Copies whole messages into `buffer`, one behind the other, as many as fit into it and into `messages`, each claimed by itself,
+    /// with one wake-up of the producers. messages[i] is where message i lies. Answers how many (at least one), or why none.
+    [[nodiscard]] Result<std::size_t> try_pop_n(std::span<std::byte> buffer,
+                                                std::span<std::span<std::byte>> messages) noexcept {
+        std::size_t done = 0;
+        std::size_t used = 0;
+        const Status status = once([&]() noexcept {
+            while (done != messages.size()) {
+                const Status stopped_by = popping(buffer.subspan(used))();
+                if (stopped_by != Status::ok) return done != 0 ? Status::ok : stopped_by;
+                messages[done++] = buffer.subspan(used, side_.length());
+                used += side_.length();
+                side_.hand_back();
+            }
+            return Status::ok;
+        });
+        if (status != Status::ok) return status;
+        if (done != 0) moved_on(done);
+        return done;
+    }
+    /// How many bytes the message takes that the last call found too large for its buffer.
+    [[nodiscard]] std::size_t needed_bytes() const noexcept { return side_.length(); }
+    /// How often the message of the last call was in the hands of a consumer that died with it: 0 but for at_least_once.
+    [[nodiscard]] std::uint64_t redeliveries() const noexcept { return side_.deliveries(); }
+
+ private:
+    friend class detail::ByteReceiveVerbs<MpmcByteRingConsumer, MpmcByteRingView>;
+    friend class MpmcByteRingView;
+    /// The message in hand was copied out.
+    [[nodiscard]] Result<Received> received(Status status) noexcept {
+        if (status != Status::ok) [[unlikely]]
+            return status;
+        const Received what{side_.length(), side_.tag()};
+        give_back();
+        return what;
+    }
+    /// The container grows before anything is claimed, so that nothing is lost when it cannot.
+    template <class Container, class Call>
+    [[nodiscard]] Result<Received> grown(Container& container, Call&& call) {
+        for (;;) {
+            const std::size_t room = std::max(container.size(), container.capacity());
+            const Status status = call(claiming(room));
+            if (status == Status::too_large) {
+                container.resize(side_.length());
+                continue;
+            }
+            if (status != Status::ok) return status;
+            container.resize(side_.length());  // within its capacity
+            Env::copy_out(container.data(), side_.payload(), side_.length());
+            return received(status);
+        }
+    }
+    template <class T>
+    [[nodiscard]] Result<Received> decoded(T& value, Status status);
+    [[nodiscard]] Result<View> borrowed(Status status) noexcept;
+    void give_back() noexcept {
+        side_.hand_back();
+        moved_on(1);
+    }
+};
+
+/// A message in hand. If its process dies, it is lost or delivered again, as the ring's Delivery says.
+class MpmcByteRingView {
+ public:
+    MpmcByteRingView(MpmcByteRingView&& other) noexcept
+        : consumer_(std::exchange(other.consumer_, nullptr)), bytes_(other.bytes_), tag_(other.tag_) {}
+    MpmcByteRingView& operator=(MpmcByteRingView&&) = delete;
+    ~MpmcByteRingView() { hand_back(); }
+
+    /// Aligned to 64.
+    [[nodiscard]] Bytes bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::uint32_t tag() const noexcept { return tag_; }
+    /// Whether a consumer died with this message in hand before: it may have done something with it. Before it is handed back.
+    [[nodiscard]] bool redelivered() const noexcept {
+        return consumer_ != nullptr && consumer_->redeliveries() != 0;
+    }
+    /// Hands the message back now, as the destructor does. Once.
+    void hand_back() noexcept {
+        if (consumer_ == nullptr) return;
+        MpmcByteRingConsumer& consumer = *std::exchange(consumer_, nullptr);
+        if (consumer.usable())
+            consumer.give_back();  // not a forked child's copy: the message is its parent's
+    }
+
+ private:
+    friend class MpmcByteRingConsumer;
+    MpmcByteRingView(MpmcByteRingConsumer& consumer, Bytes bytes, std::uint32_t tag) noexcept
+        : consumer_(&consumer), bytes_(bytes), tag_(tag) {}
+    MpmcByteRingConsumer* consumer_;
+    Bytes bytes_;
+    std::uint32_t tag_;
+};
+
+inline Result<MpmcByteRingView> MpmcByteRingConsumer::borrowed(Status status) noexcept {
+    if (status != Status::ok) return status;
+    return MpmcByteRingView(*this, Bytes(side_.payload(), side_.length()), side_.tag());
+}
+
+template <class T>
+Result<Received> MpmcByteRingConsumer::decoded(T& value, Status status) {
+    static_assert(detail::explain_codec<T>() && Decodable<T>);
+    const auto view = borrowed(status);  // handed back whatever happens below
+    if (!view) return view.error();
+    if (!Codec<T>::decode(view->bytes(), value)) return Status::corrupt;
+    return Received{view->bytes().size(), view->tag()};
+}
+
+}  // namespace shmring

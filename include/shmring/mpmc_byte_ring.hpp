@@ -1,0 +1,60 @@
+// MpmcByteRing: messages of any size from many producers to many consumers, written and read in place, alive after kill -9.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "shmring/detail/member_ring.hpp"
+#include "shmring/detail/mpmc_bytes.hpp"
+#include "shmring/mpmc_byte_consumer.hpp"
+#include "shmring/mpmc_byte_producer.hpp"
+#include "shmring/options.hpp"
+#include "shmring/segment.hpp"
+
+namespace shmring {
+
+/// `MpmcByteRing::create("events", {.capacity_bytes = 1 << 20})`.
+struct MpmcByteRingOptions {
+    /// Bytes that unread messages may take, each rounded up to 64, and now and then padding at the end of the ring. A message may take up
+    /// to half of it. 64 to 2^40; mandatory.
+    std::uint64_t capacity_bytes = 0;
+    /// Messages the ring holds at most; 0: as many as fit. Each then takes at least capacity_bytes / capacity_messages bytes, so
+    /// that exactly so many fit if none is larger than that.
+    std::uint64_t capacity_messages = 0;
+    Delivery delivery = Delivery::at_most_once;  ///< of what a consumer dies with
+    std::string_view schema{};                   ///< what the bytes mean, compared when the ring is opened
+    std::uint32_t participants = detail::kDefaultParticipants;                  ///< as in RingOptions
+    std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
+    SegmentOptions segment{};
+};
+
+/// A bounded queue of byte messages in shared memory, for any number of producers and consumers. Order, deaths, forks and threads as
+/// for MpmcRing; always contiguous, payloads aligned to 64. Origin: see detail/mpmc_bytes.hpp.
+class MpmcByteRing : public detail::MemberRing<MpmcByteRing, MpmcByteRingProducer, MpmcByteRingConsumer,
+                                               MpmcByteRingOptions> {
+    using Env = detail::ShippedEnv;
+    using Base =
+        detail::MemberRing<MpmcByteRing, MpmcByteRingProducer, MpmcByteRingConsumer, MpmcByteRingOptions>;
+
+ public:
+    MpmcByteRing() noexcept = default;
+
+    /// Bytes that unread messages may take, exactly as asked.
+    [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return segment().geometry().capacity; }
+    /// Messages the ring holds at most.
+    [[nodiscard]] std::uint64_t capacity_messages() const noexcept;
+    /// The largest message.
+    [[nodiscard]] std::size_t max_message_bytes() const noexcept { return memory(segment()).max_message(); }
+
+    [[nodiscard]] static detail::SegmentSpec spec(const MpmcByteRingOptions& options) noexcept;
+
+ private:
+    friend Base::Object;
+    friend detail::RingFactory<MpmcByteRing, MpmcByteRingOptions>;
+    using Base::Base;
+
+    [[nodiscard]] static detail::MpmcByteMemory<Env> memory(const Segment& segment) noexcept;
+};
+
+}  // namespace shmring

@@ -1,0 +1,55 @@
+// How a byte ring of many lies in its segment: the table of units, then the units.
+#include "shmring/mpmc_byte_ring.hpp"
+
+namespace shmring {
+
+namespace {
+
+using detail::kUnitSize;
+using detail::kUnitSlot;
+
+/// Whole shares of the minimum only, so that as many of them fit as were asked for.
+[[nodiscard]] std::uint64_t units_in(std::uint64_t capacity, std::uint64_t minimum_units) noexcept {
+    return capacity / kUnitSize / minimum_units * minimum_units;
+}
+
+}  // namespace
+
+detail::SegmentSpec MpmcByteRing::spec(const MpmcByteRingOptions& options) noexcept {
+    detail::SegmentSpec spec;
+    spec.kind = detail::RingKind::mpmc_bytes;
+    spec.capacity = options.capacity_bytes;
+    const std::uint64_t units = options.capacity_bytes / kUnitSize;
+    const bool opening = options.capacity_bytes == 0;
+    spec.minimum_units = opening ? 0 : options.capacity_messages == 0 ? 1 : units / options.capacity_messages;
+    spec.least_capacity =
+        opening ? 0 : kUnitSize * (options.capacity_messages == 0 ? 1 : options.capacity_messages);
+    spec.delivery = options.delivery;
+    spec.element_alignment = static_cast<std::uint32_t>(kUnitSize);
+    spec.schema = options.schema;
+    spec.participants = options.participants;
+    spec.liveness_period_ns = static_cast<std::uint64_t>(options.liveness_period.count());
+    spec.block = {1, kUnitSlot.stride, kUnitSlot.payload_offset};
+    spec.control_size = sizeof(Control);
+    spec.data_size_for = [](std::uint64_t capacity) noexcept {
+        const std::uint64_t all = capacity / kUnitSize;
+        return detail::round_up(all * kUnitSlot.stride, kUnitSize) + all * kUnitSize;
+    };
+    return spec;
+}
+
+detail::MpmcByteMemory<MpmcByteRing::Env> MpmcByteRing::memory(const Segment& segment) noexcept {
+    const SegmentGeometry& geometry = segment.geometry();
+    std::byte* table = segment.at(geometry.data_offset);
+    const std::uint64_t all = geometry.capacity / kUnitSize;
+    return {{control(segment), table, units_in(geometry.capacity, geometry.minimum_units)},
+            table + detail::round_up(all * kUnitSlot.stride, kUnitSize),
+            geometry.minimum_units};
+}
+
+std::uint64_t MpmcByteRing::capacity_messages() const noexcept {
+    const detail::MpmcByteMemory<Env> here = memory(segment());
+    return here.slots.capacity() / here.minimum_units;
+}
+
+}  // namespace shmring

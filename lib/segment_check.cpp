@@ -201,8 +201,12 @@ struct Sections {
                                  header.constants[i], constants[i].ours);
     }
     const std::uint32_t delivery = header.constants[kDeliveryConstant];
-    if (delivery > static_cast<std::uint32_t>(Delivery::at_least_once))
-        return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 or 1", delivery);
+    const bool is_of_many = header.kind == RingKind::mpmc || header.kind == RingKind::mpmc_bytes;
+    const auto most_delivery =
+        static_cast<std::uint32_t>(is_of_many ? Delivery::at_least_once : Delivery::at_most_once);
+    if (delivery > most_delivery)
+        return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 to %u", delivery,
+                             most_delivery);
     const std::uint32_t minimum = header.constants[kMinimumUnitsConstant];
     const bool has_units = header.kind == RingKind::mpmc_bytes;
     const std::uint64_t most =

@@ -68,6 +68,7 @@ const std::vector<Layer> kLayers = {
     {3, "the roll", {"detail/participant_roll.hpp"}, kAlgorithms},
     {4, "making rings", {"detail/ring_factory.hpp"}},
     {4, "ring objects", {"detail/ring_object.hpp", "lib/ring_object.cpp"}},
+    {4, "attendees", {"detail/attendee.hpp", "lib/attendee.cpp"}},
     {4, "endpoints", {"detail/endpoint.hpp", "lib/endpoint.cpp"}},
     {4, "ends of a stream", {"detail/stream_end.hpp"}},
     {4, "members", {"detail/member.hpp", "lib/member.cpp"}},

@@ -1,26 +1,24 @@
-// One handle of a ring with many producers and many consumers: its participant record, how it waits, when it looks after the dead.
-// What such handles share, whatever the message looks like.
+// One handle of a ring with many producers and many consumers: what it waits for, and when it looks after the dead. What such handles
+// share, whatever the message looks like.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <stop_token>
+#include <utility>
 
-#include "shmring/detail/env.hpp"
-#include "shmring/detail/layout.hpp"
+#include "shmring/detail/attendee.hpp"
 #include "shmring/detail/mpmc_layout.hpp"
-#include "shmring/detail/participants.hpp"
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"
 #include "shmring/wait.hpp"
 
 namespace shmring::detail {
 
-/// Move-only. Holds the segment open, so that a handle outlives the ring object it came from. One thread at a time.
-class Member {
+/// Move-only. One thread at a time.
+class Member : public Attendee {
  public:
     using Control = MpmcControl<ShippedEnv>;
-    using Events = EventCount<ShippedEnv>;
 
     Member() noexcept = default;
     Member(Member&&) noexcept = default;
@@ -30,32 +28,23 @@ class Member {
     }
     ~Member() { leave(); }
 
-    /// Takes a record. What its former holder left named in it is still there: repair it, then clear_intent().
+    /// Takes a record. What its former holder left named in it is still there: the ring repairs it first.
     static Member join(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
                        SetupError& error) noexcept;
-    /// Gives the record back. Nothing happens in a forked child.
-    void leave() noexcept;
+    void leave() noexcept { depart(); }
+    void refuse_corrupt(SetupError& error) noexcept;
 
-    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(participant_); }
-    [[nodiscard]] bool usable() const noexcept { return participant_.owned_by_this_process(); }
     [[nodiscard]] Control& control() const noexcept { return *control_; }
-    [[nodiscard]] const Segment& segment() const noexcept { return *segment_; }
-    [[nodiscard]] const Participant& participant() const noexcept { return participant_; }
-    [[nodiscard]] Record& record() const noexcept { return participant_.record(); }
-    void set_wait_policy(const WaitPolicy& policy) noexcept { waiter_.set_policy(policy); }
 
     /// After `count` places or messages became available on the other side. `more()`: whether our own side has something left for
     /// one who sleeps there: a wake-up may have come while an older claim was in the way.
     template <class More>
     void wake(std::uint64_t count, More&& more) noexcept {
-        if (Events::somebody_waits(*peer_line_)) [[unlikely]]
-            wake_sleepers(*peer_line_, count);
-        if (Events::somebody_waits(*own_line_) && more()) [[unlikely]]
-            wake_sleepers(*own_line_, 1);
+        wake_peers(count);
+        wake_own_side(more);
     }
     /// Everybody looks again: after a repair, and at the end of the stream.
-    void wake_all() noexcept;
-    void refuse_corrupt(SetupError& error) noexcept;
+    void wake_all() noexcept { wake_everybody(); }
 
     /// One attempt; now and then, after misses, `repair()` and another.
     template <class Attempt, class Repair>
@@ -65,7 +54,7 @@ class Member {
         const Status status = attempt();
         if (status == Status::ok) [[likely]]
             return status;
-        if (!is_not_yet(status) || ++misses_ % kMissesPerLook != 0 || !is_time_to_look()) return status;
+        if (!is_not_yet(status) || !is_time_to_look_after_miss()) return status;
         repair();
         return attempt();
     }
@@ -81,13 +70,13 @@ class Member {
         on_stall();
         return wait_longer(deadline_ns, stop, attempt, repair);
     }
-
-    /// Brings the record's counters up to date: called on slow paths only, so that the fast path writes none.
-    void account(std::uint64_t messages, std::uint64_t bytes) noexcept;
+    /// What a call that does not wait found, for the readable descriptor; see Attendee::settle.
+    template <class Attempt, class Repair>
+    [[nodiscard]] Status settle_descriptor(Status found, Attempt& attempt, Repair&& repair) noexcept {
+        return settle(found, is_not_yet, attempt, repair);
+    }
 
  private:
-    static constexpr std::uint32_t kMissesPerLook = 8;  // at the coarse clock, which costs a few ns
-
     [[nodiscard]] static bool is_not_yet(Status status) noexcept {
         return status == Status::empty || status == Status::busy || status == Status::full;
     }
@@ -99,11 +88,8 @@ class Member {
             const Status status = try_once(attempt, repair);
             return is_not_yet(status) ? kNotYet : status;
         };
-        count_stall();
         const Status status =
-            waiter_.wait(*own_line_, kNotYet, deadline_ns, segment_->geometry().liveness_period_ns, stop,
-                         attempt_again, [&]() noexcept { repair(); });
-        count_sleeps();
+            wait_for(kNotYet, deadline_ns, stop, attempt_again, [&]() noexcept { repair(); });
         if (status != Status::timed_out || !is_time_to_look()) return status;
         // Many waits shorter than a liveness period must find the dead as one long wait does.
         repair();
@@ -111,22 +97,7 @@ class Member {
         return is_not_yet(last) ? status : last;
     }
 
-    [[gnu::noinline]] void wake_sleepers(EventLine<ShippedEnv>& line, std::uint64_t count) noexcept;
-    /// Once per liveness period.
-    [[gnu::noinline, nodiscard]] bool is_time_to_look() noexcept;
-    void count_stall() noexcept;
-    void count_sleeps() noexcept;
-
-    std::shared_ptr<Segment> segment_{};
-    Participant participant_{};
     Control* control_ = nullptr;
-    EventLine<ShippedEnv>* own_line_ = nullptr;   // where we sleep
-    EventLine<ShippedEnv>* peer_line_ = nullptr;  // where the other side sleeps
-    Waiter<ShippedEnv> waiter_{};
-    Role role_ = Role::none;
-    std::uint32_t misses_ = 0;
-    std::uint64_t last_look_ns_ = 0;
-    std::uint64_t counted_sleeps_ = 0;
 };
 
 }  // namespace shmring::detail

@@ -82,6 +82,25 @@ class MemberEnd {
         return found;
     }
 
+    /// A descriptor for epoll, poll or select that is readable while there is something to read: a message, the end of the
+    /// stream. Another consumer may be quicker. Wait level-triggered, then take messages by calls that do not wait until one answers `empty`:
+    /// only that makes it unreadable. It may be readable for nothing. Made by the first call, closed with this consumer; do not
+    /// read from it. Throws std::system_error: errc::no_bell, errc::untrusted_bell, errc::retired, errc::not_owner, or what the
+    /// system said.
+    [[nodiscard]] int readable_fd() requires(kRole == Role::consumer) {
+        SetupError error;
+        const int descriptor = member_.readable_descriptor(error);
+        if (error.code) throw_setup_error(error);
+        return descriptor;
+    }
+    /// The same; -1 and `code`.
+    [[nodiscard]] int readable_fd(std::error_code& code) noexcept requires(kRole == Role::consumer) {
+        SetupError error;
+        const int descriptor = member_.readable_descriptor(error);
+        code = error.code;
+        return descriptor;
+    }
+
     /// What wait_any and WaitSet need of a consumer; valid while it stays where it is. Another consumer may be quicker.
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
         return {.line = &member_.control().readable,
@@ -125,7 +144,9 @@ class MemberEnd {
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
-        return member_.try_once(attempt, repairing());
+        const Status found = member_.try_once(attempt, repairing());
+        if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, attempt, repairing());
+        return found;
     }
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
@@ -156,13 +177,13 @@ class MemberEnd {
         return changed;
     }
     [[nodiscard]] bool readable() noexcept {
-        const Status status = once([this]() noexcept { return side_.peek(); });
+        const Status status = member_.try_once([this]() noexcept { return side_.peek(); }, repairing());
         return status != Status::empty && status != Status::busy;
     }
     /// Brings the record's counters up to date: when we have to wait anyway, at close, and when we leave.
     void account() noexcept {
         const std::uint64_t moved = side_.moved() - accounted_;
-        member_.account(moved, moved * member_.segment().geometry().element_size);
+        member_.account(moved, moved * member_.segment().geometry().element_size, 0);
         accounted_ = side_.moved();
     }
 

@@ -1,0 +1,137 @@
+// One handle's presence in a ring, of any kind: its participant record, how it waits and for what, its counters, its bell.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "shmring/detail/bell.hpp"
+#include "shmring/detail/env.hpp"
+#include "shmring/detail/layout.hpp"
+#include "shmring/detail/participants.hpp"
+#include "shmring/detail/readable_descriptor.hpp"
+#include "shmring/result.hpp"
+#include "shmring/segment.hpp"
+#include "shmring/wait.hpp"
+
+namespace shmring::detail {
+
+/// Move-only. Holds the segment open, so that a handle outlives the ring object it came from. One thread at a time.
+class Attendee {
+ public:
+    using Events = EventCount<ShippedEnv>;
+    using Line = EventLine<ShippedEnv>;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(participant_); }
+    [[nodiscard]] bool usable() const noexcept { return participant_.owned_by_this_process(); }
+    [[nodiscard]] const Segment& segment() const noexcept { return *segment_; }
+    [[nodiscard]] const Participant& participant() const noexcept { return participant_; }
+    [[nodiscard]] Record& record() const noexcept { return participant_.record(); }
+    [[nodiscard]] const WaitPolicy& wait_policy() const noexcept { return waiter_.policy(); }
+    void set_wait_policy(const WaitPolicy& policy) noexcept { waiter_.set_policy(policy); }
+
+    /// The descriptor that is readable while a call would not wait; made when it is first asked for. -1: see `error`.
+    [[nodiscard]] int readable_descriptor(SetupError& error) noexcept;
+    /// Brings the record's counters up to date: called on slow paths only, so that the fast path writes none.
+    void account(std::uint64_t messages, std::uint64_t bytes, std::uint64_t high_water) noexcept;
+
+ protected:
+    Attendee() noexcept = default;
+    Attendee(Attendee&&) noexcept = default;
+    Attendee& operator=(Attendee&&) = delete;  // who derives knows what it leaves behind
+    ~Attendee() = default;
+
+    /// Takes a record in `segment`.
+    [[nodiscard]] bool attend(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
+                              SetupError& error) noexcept;
+    /// Where we sleep, and where those sleep who wait for us.
+    void wait_at(Line& own, Line& peers) noexcept {
+        own_line_ = &own;
+        peer_line_ = &peers;
+    }
+    /// Gives the record back. Nothing happens in a forked child.
+    void depart() noexcept;
+    /// What makes no sense in the ring: gives everything back and says so.
+    void refuse_positions(SetupError& error, const char* what) noexcept;
+
+    /// Waits at our line while `attempt()` answers `not_yet`.
+    template <class Attempt, class Examine>
+    [[nodiscard]] Status wait_for(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
+                                  Attempt&& attempt, Examine&& examine) noexcept {
+        count_stall();
+        const Status status = waiter_.wait(*own_line_, not_yet, deadline_ns,
+                                           segment_->geometry().liveness_period_ns, stop, attempt, examine);
+        count_sleeps();
+        return status;
+    }
+    /// Whether it is time to ask who lives: about once per liveness period, by the coarse clock.
+    [[nodiscard]] bool is_time_to_look() noexcept;
+    /// The same after a miss: every few of them look at that clock.
+    [[nodiscard]] bool is_time_to_look_after_miss() noexcept {
+        return ++misses_ % kMissesPerLook == 0 && is_time_to_look();
+    }
+
+    [[gnu::noinline]] void wake_sleepers(Line& line, std::uint64_t count) noexcept;
+    /// Everybody on both sides looks again: at the end of the stream, after a repair.
+    void wake_everybody() noexcept;
+
+    /// After something was published or handed back. One load while nobody sleeps there.
+    void wake_peers(std::uint64_t count) noexcept {
+        if (Events::somebody_waits(*peer_line_)) [[unlikely]]
+            wake_sleepers(*peer_line_, count);
+    }
+    template <class More>
+    void wake_own_side(More&& more) noexcept {
+        if (Events::somebody_waits(*own_line_) && more()) [[unlikely]]
+            wake_sleepers(*own_line_, 1);
+    }
+
+    /// To be told what a call that does not wait found, when there may be a readable descriptor: "nothing yet" silences it, arms
+    /// the line, and looks again; what is not done and stays to be told keeps it readable. Answers what there is now.
+    /// `look_around()` runs when the descriptor's timer came: it is time to ask who lives, too.
+    template <class IsNotYet, class Attempt, class LookAround>
+    [[nodiscard]] Status settle(Status found, IsNotYet&& is_not_yet, Attempt& attempt,
+                                LookAround&& look_around) noexcept {
+        if (found == Status::ok || !readable_ || found == Status::not_owner) [[likely]]
+            return found;
+        if (is_not_yet(found)) found = look_again_armed(is_not_yet, attempt, look_around);
+        if (!is_not_yet(found)) readable_.keep_readable();
+        return found;
+    }
+
+    Participant participant_{};
+    Role role_ = Role::none;
+
+ private:
+    static constexpr std::uint32_t kMissesPerLook = 8;  // at the coarse clock, which costs a few ns
+
+    /// Silence first: a stroke that comes after it stays, and who gave an earlier one has published what we look for now.
+    template <class IsNotYet, class Attempt, class LookAround>
+    [[nodiscard, gnu::noinline]] Status look_again_armed(IsNotYet& is_not_yet, Attempt& attempt,
+                                                         LookAround& look_around) noexcept {
+        bool timer_came = false;
+        const bool newly_armed = arm_descriptor(timer_came);
+        if (timer_came) look_around();
+        Status found = attempt();
+        for (int look = 1; newly_armed && is_not_yet(found) && look != kRecheckPolls; ++look)
+            found = attempt();
+        return found;
+    }
+    bool arm_descriptor(bool& timer_came) noexcept;
+    void strike_bell() noexcept;
+    void count_stall() noexcept;
+    void count_sleeps() noexcept;
+
+    std::shared_ptr<Segment> segment_{};
+    Line* own_line_ = nullptr;
+    Line* peer_line_ = nullptr;
+    Waiter<ShippedEnv> waiter_{};
+    std::uint32_t misses_ = 0;
+    std::uint64_t last_look_ns_ = 0;
+    std::uint64_t counted_sleeps_ = 0;
+    ReadableDescriptor readable_{};  // of a consumer that was asked for it
+    bool armed_by_us_ = false;       // and not by another, whose timer may have died with it
+    Bell bell_{};                    // to strike, of whoever found a line armed
+};
+
+}  // namespace shmring::detail

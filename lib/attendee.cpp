@@ -1,0 +1,137 @@
+// The slow paths of a handle's presence: taking and leaving a record, waking, counting, the readable descriptor.
+#include "shmring/detail/attendee.hpp"
+
+#include <cstdio>
+#include <utility>
+
+#include "shmring/detail/setup_report.hpp"
+
+namespace shmring::detail {
+
+namespace {
+
+/// A counter that only its holder writes: no read-modify-write needed.
+void add(ShippedEnv::Atom<std::uint64_t>& counter, std::uint64_t amount) noexcept {
+    counter.store(counter.load(relaxed) + amount, relaxed);  // a statistic with one writer
+}
+
+}  // namespace
+
+bool Attendee::attend(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
+                      SetupError& error) noexcept {
+    std::error_code code;
+    Participant participant = Participant::attach(*segment, role, code);
+    if (code) {
+        error.code = code;
+        std::snprintf(error.text, sizeof error.text,
+                      "shmring: join \"%.*s\": no participant record (%u in all)",
+                      static_cast<int>(segment->name().size()), segment->name().data(),
+                      segment->geometry().participant_count);
+        return false;
+    }
+    segment_ = std::move(segment);
+    participant_ = std::move(participant);
+    role_ = role;
+    waiter_.set_policy(policy);
+    return true;
+}
+
+void Attendee::depart() noexcept {
+    if (usable()) {
+        if (readable_) Events::disarm(*own_line_);  // or somebody strikes once for nobody
+        participant_.detach();
+    }
+    readable_ = ReadableDescriptor{};
+    armed_by_us_ = false;
+    bell_ = Bell{};
+    participant_ = Participant{};
+    segment_.reset();
+}
+
+void Attendee::refuse_positions(SetupError& error, const char* what) noexcept {
+    error.code = make_error_code(errc::corrupt_positions);
+    std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": %s",
+                  static_cast<int>(segment_->name().size()), segment_->name().data(), what);
+}
+
+void Attendee::wake_sleepers(Line& line, std::uint64_t count) noexcept {
+    if (Events::notify(line, count)) strike_bell();
+    add(record().wakes, 1);
+}
+
+void Attendee::wake_everybody() noexcept {
+    bool stroke_owed = false;
+    for (Line* line : {own_line_, peer_line_}) {
+        Events::notify_all(*line);
+        stroke_owed = Events::disarm(*line) || stroke_owed;
+    }
+    if (stroke_owed) strike_bell();
+}
+
+/// A bell that cannot be had is nobody's error here: the consumer's timer tells it, later.
+void Attendee::strike_bell() noexcept {
+    if (readable_)
+        readable_.keep_readable();  // our own, without a system call on the bell; others hear it below
+    if (!bell_.current()) {
+        SetupError unused;
+        Bell found = Bell::of(*segment_, false, unused);
+        if (found) bell_ = std::move(found);
+    }
+    bell_.strike();
+}
+
+int Attendee::readable_descriptor(SetupError& error) noexcept {
+    SetupReport report(error, "wait by descriptor");
+    if (!*this) {
+        (void)report.refuse(std::make_error_code(std::errc::bad_file_descriptor),
+                            "this object holds no seat");
+    } else if (!usable()) {
+        (void)report.refuse(errc::not_owner, "this handle belongs to the process we were forked from");
+    } else if (!readable_) {
+        ReadableDescriptor made = ReadableDescriptor::open(*segment_, error);
+        if (!error.code) readable_ = std::move(made);
+    }
+    return error.code ? -1 : readable_.number();
+}
+
+/// Silent and armed from here on. True: newly armed.
+bool Attendee::arm_descriptor(bool& timer_came) noexcept {
+    readable_.silence();
+    timer_came = readable_.take_expiry();
+    const bool newly_armed = Events::arm(*own_line_) || !armed_by_us_;
+    armed_by_us_ = true;
+    if (newly_armed) {
+        const std::uint64_t period_ns = segment_->geometry().liveness_period_ns;
+        readable_.start_timer(kFirstSleep_ns < period_ns ? kFirstSleep_ns : period_ns, period_ns);
+    }
+    return newly_armed;
+}
+
+bool Attendee::is_time_to_look() noexcept {
+    const std::uint64_t now = ShippedEnv::coarse_now();
+    if (now - last_look_ns_ < segment_->geometry().liveness_period_ns) return false;
+    last_look_ns_ = now;
+    return true;
+}
+
+void Attendee::count_stall() noexcept {
+    add(role_ == Role::producer ? record().full_stalls : record().empty_stalls, 1);
+}
+
+void Attendee::count_sleeps() noexcept {
+    const std::uint64_t sleeps = waiter_.sleeps();
+    add(record().sleeps, sleeps - counted_sleeps_);
+    counted_sleeps_ = sleeps;
+}
+
+void Attendee::account(std::uint64_t messages, std::uint64_t bytes, std::uint64_t high_water) noexcept {
+    Record& mine = record();
+    add(mine.messages, messages);
+    add(mine.bytes, bytes);
+    if (messages != 0 && high_water == 0)
+        high_water = 1;  // each of them was in the ring, if only for a moment
+    if (high_water > mine.high_water.load(relaxed)) mine.high_water.store(high_water, relaxed);  // one writer
+    if (messages != 0) mine.last_progress_ns.store(ShippedEnv::now(), relaxed);
+}
+
+}  // namespace shmring::detail

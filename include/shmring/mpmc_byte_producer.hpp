@@ -53,7 +53,7 @@ class MpmcByteRingClaim {
         : producer_(std::exchange(other.producer_, nullptr)), bytes_(other.bytes_) {}
     MpmcByteRingClaim& operator=(MpmcByteRingClaim&&) = delete;
     ~MpmcByteRingClaim() {
-        if (producer_ != nullptr) finish([](auto& side) noexcept { side.cancel(); });
+        if (producer_ != nullptr) finish([](auto& side) noexcept { side.abandon(); });
     }
 
     /// Where to write: as many bytes as were claimed, aligned to 64.

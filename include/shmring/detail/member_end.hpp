@@ -52,9 +52,15 @@ class MemberEnd {
         member_.wake_all();
         return {};
     }
-    /// Gives the record back now, as the destructor does. Nothing ends.
+    /// Gives the record back now, as the destructor does. Nothing ends; what is in hand is dropped, as if its guard went first.
     void detach() noexcept {
-        if (member_.usable()) account();
+        if (member_.usable()) {
+            if (const std::uint64_t in_hand = side_.claimed().count; in_hand != 0) {
+                side_.abandon();
+                moved_on(in_hand);
+            }
+            account();
+        }
         member_.leave();
     }
     void set_wait_policy(const WaitPolicy& policy) noexcept { member_.set_wait_policy(policy); }
@@ -139,8 +145,8 @@ class MemberEnd {
         side_ = Side(slots, member_.record().intent, redelivers_);
         if (!plausible_positions(member_.control(), side_.slots().capacity()))
             return member_.refuse_corrupt(error);
-        if (member_.record().intent.load(relaxed) != 0) repair(true);  // our own word
-        member_.record().intent.store(0, release);                     // [intent] release side
+        if (member_.record().intent.load(relaxed) != 0) take_over();  // our own word
+        member_.record().intent.store(0, release);                    // [intent] release side
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
@@ -169,10 +175,15 @@ class MemberEnd {
     [[nodiscard]] auto recovery(const ParticipantRoll& roll) const noexcept {
         return MpmcRecovery(side_.slots(), side_.extent(), redelivers_, roll);
     }
+    /// Of what our record's former holder left.
+    void take_over() noexcept {
+        (void)repair(true);
+        const ParticipantRoll roll(member_.participant(), true);
+        recovery(roll).forget(member_.participant().id().index());
+    }
     bool repair(bool fresh) noexcept {
         const ParticipantRoll roll(member_.participant(), fresh);
         const bool changed = recovery(roll).run();
-        if constexpr (kRole == Role::consumer) side_.look_again();
         if (changed) member_.wake_all();
         return changed;
     }

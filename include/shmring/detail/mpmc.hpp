@@ -16,6 +16,7 @@
 //   advance   a consumer's exchange of the head     the next consumer's load          that the tail is not behind it
 //   publish   the producer stores the slot's word   a consumer loads it               the payload
 //   handback  a consumer stores the slot's word     a producer loads it               the place may be written again
+//   orphan    recovery counts an orphan             a consumer that searches for one  the slot's word that says so
 //   finish    close() sets the tail's highest bit   a consumer that finds nothing     everything claimed before the close
 #pragma once
 
@@ -86,6 +87,12 @@ class MpmcProducer : public MpmcWriter<Env, kShape> {
         this->clear_claim();
     }
 
+    /// Whoever leaves with a claim in hand takes it back.
+    void abandon() noexcept {
+        for (std::uint64_t i = 0; i != claimed_.count; ++i) skip(i);
+        settle();
+    }
+
     /// One message, copied.
     [[nodiscard]] Status try_push(const void* message, std::size_t size) noexcept {
         const Status room = claim(1);
@@ -122,6 +129,12 @@ class MpmcConsumer : public MpmcReader<Env, kShape, SlotExtent<Env, kShape>> {
     void settle() noexcept {
         read_ += claimed_.count;
         this->clear_claim();
+    }
+
+    /// Whoever leaves with messages in hand is done with them.
+    void abandon() noexcept {
+        for (std::uint64_t i = 0; i != claimed_.count; ++i) hand_back(i);
+        settle();
     }
 
     /// One message, copied.

@@ -129,7 +129,7 @@ class MpmcByteProducer : public MpmcWriter<Env, kUnitSlot> {
                      bool /*redelivers*/) noexcept
         : Base(memory.slots, intent), memory_(memory) {}
 
-    /// Claims room for up to `size` bytes: write at place(), then publish() or cancel(). Statuses as MpmcWriter's, and too_large.
+    /// Claims room for up to `size` bytes: write at place(), then publish() or abandon(). Statuses as MpmcWriter's, and too_large.
     [[nodiscard]] Status prepare(std::uint64_t size) noexcept {
         if (size > memory_.max_message()) return Status::too_large;
         const std::uint64_t units = memory_.units_of(size);
@@ -151,7 +151,7 @@ class MpmcByteProducer : public MpmcWriter<Env, kUnitSlot> {
         settle();
     }
     /// Sends nothing: consumers step over the claim.
-    void cancel() noexcept {
+    void abandon() noexcept {
         fill(claimed_.first + padding_, claimed_.count - padding_);
         settle();
     }
@@ -209,6 +209,9 @@ class MpmcByteConsumer : public MpmcReader<Env, kUnitSlot, UnitExtent<Env>> {
         this->clear_claim();
         ++read_;
     }
+
+    /// Whoever leaves with a message in hand is done with it.
+    void abandon() noexcept { hand_back(); }
 
     [[nodiscard]] std::uint64_t moved() const noexcept { return read_; }
     [[nodiscard]] const MpmcByteMemory<Env>& memory() const noexcept { return memory_; }

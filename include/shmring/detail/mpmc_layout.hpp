@@ -46,10 +46,13 @@ inline constexpr std::uint64_t kTailClosed = std::uint64_t{1} << 63;
 ///   offset field        written by           read by       meaning
 ///   0      tail         producers            all           messages ever claimed for writing; bit 63: closed
 ///   128    head         consumers            all           messages ever claimed for reading
-///   256    orphans      recoverers, consumers consumers    how many slots are orphaned; never too few
+///   256    orphans      recoverers           consumers     how often a message was found orphaned
 ///   264    skipped      recoverers           people        claims of dead producers that were stepped over
 ///   272    lost         recoverers           people        messages that died with a consumer and are not redelivered
 ///   280    redelivered  consumers            people        orphans that were delivered again (at_least_once)
+///   288    searched     consumers            consumers     what `orphans` said before a search that found none
+///   296    forgotten    new holders          recoverers    beyond each read claim whose name was taken away before it was repaired
+///   304    remembered   recoverers           recoverers    what `forgotten` said before a look that settled all of them
 ///   384    readable     all                  producers     EventLine: consumers sleep here
 ///   512    writable     all                  consumers     EventLine: producers sleep here
 ///
@@ -66,6 +69,9 @@ struct MpmcControl {
     Atom<std::uint64_t> skipped;
     Atom<std::uint64_t> lost;
     Atom<std::uint64_t> redelivered;
+    Atom<std::uint64_t> searched;
+    Atom<std::uint64_t> forgotten;
+    Atom<std::uint64_t> remembered;
     EventLine<Env> readable;
     EventLine<Env> writable;
 };

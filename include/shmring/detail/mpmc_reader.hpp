@@ -30,7 +30,7 @@ class MpmcReader {
     [[nodiscard]] Status claim(std::uint64_t most) noexcept {
         if (claimed_.count != 0) [[unlikely]]
             return Status::overflow;
-        if (redelivers_) {
+        if (redelivers_ && may_have_orphans()) [[unlikely]] {
             const Status orphan = claim_orphan(most);
             if (orphan != Status::empty) return orphan;
         }
@@ -52,7 +52,7 @@ class MpmcReader {
     [[nodiscard]] Status peek() noexcept {
         if (claimed_.count != 0) return Status::overflow;
         std::uint64_t seen = 0;
-        if (redelivers_ && find_orphan(seen)) return Status::ok;
+        if (redelivers_ && may_have_orphans() && find_orphan(seen)) return Status::ok;
         seen = slots_.control().head.load(acquire);  // [advance] acquire side
         std::uint64_t count = 1;
         return give_up(find_oldest(seen, count));
@@ -67,8 +67,6 @@ class MpmcReader {
         const Slot<Env> slot = slots_.at(head);
         return slot.read() != slot.when(SlotState::free);
     }
-    /// Once per liveness period: an orphan that was looked for in vain may have become one since.
-    void look_again() noexcept { fruitless_ = 0; }
     [[nodiscard]] const MpmcSlots<Env, kShape>& slots() const noexcept { return slots_; }
     [[nodiscard]] const Extent& extent() const noexcept { return extent_; }
 
@@ -139,14 +137,17 @@ class MpmcReader {
         return Status::empty;
     }
 
-    /// A message whose consumer died with it, in the slots that the readers have passed. Their number is never too small, so none is
-    /// overlooked; it may stay too large after deaths, so a search in vain is not repeated until it changes or look_again().
-    [[nodiscard]] bool find_orphan(std::uint64_t& position) noexcept {
-        const std::uint64_t orphans = slots_.control().orphans.load(relaxed);  // a hint: the slots decide
-        return orphans != 0 && orphans != fruitless_ && search_orphan(position, orphans);
+    /// A hint that only a search without a find takes away, and only if nothing was announced since it began: whoever dies between
+    /// announcing, searching and claiming leaves the hint as it is.
+    [[nodiscard]] bool may_have_orphans() const noexcept {
+        const auto& control = slots_.control();
+        return control.orphans.load(relaxed) != control.searched.load(relaxed);  // hints: the slots decide
     }
-    [[nodiscard, gnu::noinline]] bool search_orphan(std::uint64_t& position, std::uint64_t orphans) noexcept {
-        const std::uint64_t head = slots_.control().head.load(acquire);  // [advance] acquire side
+    /// Looks for a message whose consumer died with it, in the slots that the readers have passed. Cold: only when one was seen.
+    [[nodiscard, gnu::noinline]] bool find_orphan(std::uint64_t& position) noexcept {
+        auto& control = slots_.control();
+        const std::uint64_t announced = control.orphans.load(acquire);  // [orphan] acquire side
+        const std::uint64_t head = control.head.load(acquire);          // [advance] acquire side
         if (head >= kMaxPosition) return false;
         for (position = head > slots_.capacity() ? head - slots_.capacity() : 0; position != head;
              ++position) {
@@ -154,7 +155,7 @@ class MpmcReader {
             const SlotWord word = slot.read();
             if (word.lap() == slot.lap() && word.state() == SlotState::orphaned) return true;
         }
-        fruitless_ = orphans;
+        control.searched.store(announced, relaxed);  // an older value than another's costs one search more
         return false;
     }
     /// ok, empty (there is none), or too_large.
@@ -173,7 +174,6 @@ class MpmcReader {
             std::uint64_t expected = word.value;
             if (!slot.word().compare_exchange_strong(expected, mine.value, acq_rel, relaxed)) continue;
             auto& control = slots_.control();           // [claim] release side
-            control.orphans.fetch_sub(1, relaxed);      // after the claim: never too few
             control.redelivered.fetch_add(1, relaxed);  // a statistic
             claimed_ = {position, Extent::kEachPlaceIsAMessage ? 1 : places};
             deliveries_ = mine.deliveries();
@@ -189,7 +189,6 @@ class MpmcReader {
 
     IntentHolder<Env> intent_{};
     std::uint64_t deliveries_ = 0;
-    std::uint64_t fruitless_ = 0;  // how many orphans there were when we found none
     int patience_ = 0;
     bool redelivers_ = false;
 };

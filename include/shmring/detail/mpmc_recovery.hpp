@@ -8,11 +8,13 @@
 //   a read, claimed                 published(lap), at_most_once   -> free(lap + 1): the message is lost, and counted
 //   a read, claimed                 published(lap), at_least_once  -> orphaned(lap): it is delivered again
 //   a read, claimed                 skipped(lap), filler(lap)      -> free(lap + 1)
+//   a read, claimed                 orphaned(lap)                  announced again: who made it one may have died before it said so
 //   either                          a later word                   nothing to do: it was done
 //
 // Naming is not owning: several may name a position, one won it. So a slot is touched only when no living participant names it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "shmring/detail/atomic.hpp"
@@ -47,11 +49,27 @@ class MpmcRecovery {
             if (done) clear(index, intent);
         }
         // Those whose dead owner's record was taken again before it could be repaired: nobody names them now.
+        changed = remember() || changed;
         const Stand stand = look();
         bool done = true;
         changed = repair_from(ClaimSide::write, stand.oldest_write, 1, done) || changed;
         return repair_from(ClaimSide::read, stand.oldest_read, 1, done) || changed;
     }
+    /// For the new holder of a dead one's record, after run(): what could not be repaired, because a living participant names it, too,
+    /// is nobody's when the intent is cleared: counted now, and looked for later.
+    void forget(std::uint32_t index) noexcept {
+        const Intent intent = roll_.intent(index);  // [intent] acquire side
+        if (intent.count() == 0 || intent.side() != ClaimSide::read ||
+            !is_claimed(ClaimSide::read, intent.position()))
+            return;
+        auto& control = slots_.control();
+        if (!redelivers_) control.lost.fetch_add(intent.count(), relaxed);  // a statistic
+        std::uint64_t seen = control.forgotten.load(relaxed);               // the exchange decides
+        std::uint64_t beyond = 0;
+        do {
+            beyond = std::max(seen + 1, intent.position() + intent.count());
+        } while (!control.forgotten.compare_exchange_weak(seen, beyond, release, relaxed));
+    }  // [forget] release side
     /// The record of a living participant that the ring stands still for; roll.count() when there is none.
     [[nodiscard]] std::uint32_t find_blocker(ClaimSide& side, std::uint64_t& position) const noexcept {
         const Stand stand = look();
@@ -89,6 +107,26 @@ class MpmcRecovery {
                (side == ClaimSide::write ? after_dead_writer(slot, word) : after_dead_reader(slot, word));
     }
 
+    /// Repairs the reads that nobody names any more, wherever they are: the ring need not stand still for them, and at its end never
+    /// would. Claims for writing need no such look: readers stand still for each.
+    bool remember() noexcept {
+        auto& control = slots_.control();
+        const std::uint64_t forgotten = control.forgotten.load(acquire);  // [forget] acquire side
+        if (forgotten == control.remembered.load(relaxed)) return false;  // a hint
+        const Stand stand = look();
+        const std::uint64_t last = std::min(stand.oldest_write, forgotten);  // the head
+        const std::uint64_t lap = slots_.capacity();
+        const std::uint64_t first = std::max(stand.oldest_read, last > lap ? last - lap : 0);
+        bool changed = false;
+        bool settled = true;
+        for (std::uint64_t position = first; position < last; ++position) {
+            const Outcome outcome = resolve(ClaimSide::read, position, true);
+            changed = changed || outcome == Outcome::repaired;
+            settled = settled && outcome != Outcome::disputed;
+        }
+        if (settled) control.remembered.store(forgotten, relaxed);  // an older value costs one look more
+        return changed;
+    }
     /// A claim of `count` places, and for writers whatever of the dead's follows: a record's further places are not named.
     bool repair_from(ClaimSide side, std::uint64_t first, std::uint64_t count, bool& done) noexcept {
         bool changed = false;
@@ -108,19 +146,30 @@ class MpmcRecovery {
         const Slot<Env> slot = slots_.at(position);
         const SlotWord word = slot.read();
         const SlotWord repaired = write ? after_dead_writer(slot, word) : after_dead_reader(slot, word);
-        if (repaired == word) return Outcome::already_done;
-        if (find_living(side, position) != roll_.count()) return Outcome::disputed;
-        if (!write && repaired == slot.when_free_again() && !free_further_places(position, slot, word))
+        if (repaired == word) {
+            announce_if_orphan(side, slot, word);
             return Outcome::already_done;
-        auto* counter = write && is_named                         ? &control.skipped
-                        : repaired.state() == SlotState::orphaned ? &control.orphans
-                                                                  : nullptr;
+        }
+        if (find_living(side, position) != roll_.count()) return Outcome::disputed;
+        if (repaired == slot.when_free_again() && !free_further_places(position, slot, word))
+            return Outcome::already_done;
+        const bool given_up = redelivers_ && word.state() == SlotState::published &&
+                              repaired.state() == SlotState::free;  // delivered too often
+        auto* const counter = write && is_named ? &control.skipped : given_up ? &control.lost : nullptr;
         if (counter != nullptr) counter->fetch_add(1, relaxed);  // before the repair: never too few
         std::uint64_t expected = word.value;
-        if (slot.word().compare_exchange_strong(expected, repaired.value, acq_rel, relaxed))
+        if (slot.word().compare_exchange_strong(expected, repaired.value, acq_rel, relaxed)) {
+            announce_if_orphan(side, slot, repaired);
             return Outcome::repaired;  // [publish] release side, [handback] release side
+        }
         if (counter != nullptr) counter->fetch_sub(1, relaxed);
+        announce_if_orphan(side, slot, {expected});
         return Outcome::already_done;  // by another, or its owner had published before it died
+    }
+    /// Also where another made it one: it may have died before it said so, and the name that leads here may be gone next.
+    void announce_if_orphan(ClaimSide side, const Slot<Env>& slot, SlotWord word) noexcept {
+        if (side == ClaimSide::read && word.lap() == slot.lap() && word.state() == SlotState::orphaned)
+            slots_.control().orphans.fetch_add(1, release);  // [orphan] release side
     }
     /// Of a record of several places, before the first one, as its reader would have. False: it changed meanwhile, or is nonsense.
     [[nodiscard]] bool free_further_places(std::uint64_t position, const Slot<Env>& slot,

@@ -36,7 +36,8 @@ class MpmcWriter {
         if (claimed_.count != 0) [[unlikely]]
             return Status::overflow;
         auto& tail = slots_.control().tail;
-        std::uint64_t seen = tail.load(relaxed);  // a guess: the slot's word and the exchange decide
+        // The word we read then is not older than the claim that was made a lap before.
+        std::uint64_t seen = tail.load(acquire);  // [claim] acquire side
         for (;;) {
             if (seen >= kMaxPosition) [[unlikely]]
                 return give_up((seen & kTailClosed) != 0 ? Status::closed : Status::corrupt);
@@ -46,13 +47,13 @@ class MpmcWriter {
             if (is_free) [[likely]] {
                 if (const std::uint64_t count = plan(seen, slot); count != 0) [[likely]] {
                     intent_.name(ClaimSide::write, seen, names_all ? count : 1);
-                    if (!tail.compare_exchange_weak(seen, seen + count, release, relaxed)) continue;
+                    if (!tail.compare_exchange_weak(seen, seen + count, acq_rel, acquire)) continue;
                     claimed_ = {seen, count};  // [claim] release side
                     return Status::ok;
                 }
             }
             // A word of this lap was stored after its claim, and we saw the word: a second look at the tail tells of the claim.
-            const std::uint64_t again = tail.load(relaxed);
+            const std::uint64_t again = tail.load(acquire);  // [claim] acquire side
             if (again == seen) return give_up(is_free ? not_yet() : judge_occupied(slot, word));
             seen = again;
         }

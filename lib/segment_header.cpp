@@ -55,6 +55,9 @@ class Fnv1a {
             errc::bad_option, "the liveness period is %" PRId64 " ns, it must be %" PRIu64 " to %" PRIu64,
             static_cast<std::int64_t>(spec.liveness_period_ns),  // as the user gave it: signed
             kMinLivenessPeriodNs, kMaxLivenessPeriodNs);
+    if (spec.delivery > Delivery::at_least_once)
+        return report.refuse(errc::bad_option, "delivery is %u, possible is 0 or 1",
+                             static_cast<std::uint32_t>(spec.delivery));
     if (spec.control_size == 0 || spec.control_size > kMaxSegmentSize || spec.data_size_for == nullptr)
         return report.refuse(errc::bad_option, "the ring does not say how large its sections are");
     return true;

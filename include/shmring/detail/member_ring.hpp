@@ -9,7 +9,8 @@
 
 namespace shmring {
 
-/// What deaths have cost so far. Never too few; for each process killed while it claimed or repaired, perhaps one claim too many.
+/// What deaths have cost so far. Never too few (but for a call that was over in all but its return); for each process killed while it
+/// claimed or repaired, perhaps one claim too many.
 struct Losses {
     std::uint64_t skipped = 0;  ///< messages that were being written: their push had not returned
     std::uint64_t lost = 0;     ///< messages that were being read (at_most_once): their pop had not returned

@@ -127,7 +127,8 @@ class MpmcRecovery {
         if (settled) control.remembered.store(forgotten, relaxed);  // an older value costs one look more
         return changed;
     }
-    /// A claim of `count` places, and for writers whatever of the dead's follows: a record's further places are not named.
+    /// The `count` places that a claim names, and from there on as long as there is something to repair: a record's further places have no
+    /// name, and a batch must not cost a look for each of its places.
     bool repair_from(ClaimSide side, std::uint64_t first, std::uint64_t count, bool& done) noexcept {
         bool changed = false;
         for (std::uint64_t i = 0;; ++i) {
@@ -135,8 +136,7 @@ class MpmcRecovery {
             const Outcome outcome = resolve(side, first + i, is_named);
             changed = changed || outcome == Outcome::repaired;
             if (is_named) done = done && (outcome == Outcome::repaired || outcome == Outcome::already_done);
-            const bool goes_on = side == ClaimSide::write && outcome == Outcome::repaired;
-            if (i + 1 >= count && !goes_on) return changed;
+            if (i + 1 >= count && outcome != Outcome::repaired) return changed;
         }
     }
     [[nodiscard]] Outcome resolve(ClaimSide side, std::uint64_t position, bool is_named) noexcept {
@@ -155,7 +155,9 @@ class MpmcRecovery {
             return Outcome::already_done;
         const bool given_up = redelivers_ && word.state() == SlotState::published &&
                               repaired.state() == SlotState::free;  // delivered too often
-        auto* const counter = write && is_named ? &control.skipped : given_up ? &control.lost : nullptr;
+        auto* const counter = write && (is_named || Extent::kEachPlaceIsAMessage) ? &control.skipped
+                              : given_up                                          ? &control.lost
+                                                                                  : nullptr;
         if (counter != nullptr) counter->fetch_add(1, relaxed);  // before the repair: never too few
         std::uint64_t expected = word.value;
         if (slot.word().compare_exchange_strong(expected, repaired.value, acq_rel, relaxed)) {

@@ -157,7 +157,7 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
                         spec.block[1],
                         spec.block[2],
                         static_cast<std::uint32_t>(spec.delivery),
-                        0,
+                        static_cast<std::uint32_t>(spec.minimum_units),
                         0};
     header.boot_id = process.boot_id;
     header.creator = creator_identity(process, origin.user_id);

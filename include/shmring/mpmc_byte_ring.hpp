@@ -51,6 +51,7 @@ class MpmcByteRing : public detail::MemberRing<MpmcByteRing, MpmcByteRingProduce
 
  private:
     friend Base::Object;
+    friend detail::RingAccess;
     friend detail::RingFactory<MpmcByteRing, MpmcByteRingOptions>;
     using Base::Base;
 

@@ -67,6 +67,7 @@ class MpmcRing
 
  private:
     friend typename Base::Object;
+    friend detail::RingAccess;
     friend detail::RingFactory<MpmcRing<T>, MpmcRingOptions>;
     using Base::Base;
 

@@ -27,4 +27,16 @@ struct MpmcRingOptions {
     SegmentOptions segment{};
 };
 
+/// `Queue<std::string>::create("names", {.capacity = 100, .capacity_bytes = 64 * 1024})`.
+struct QueueOptions {
+    std::uint64_t capacity = 0;  ///< values the queue holds at most, exactly: 1 to 2^40; mandatory
+    /// For types whose size varies, and mandatory there: bytes for all of them, each rounded up to 64. As many values as `capacity`
+    /// fit in any case if none takes more than its share; one may take up to half of it.
+    std::uint64_t capacity_bytes = 0;
+    Delivery delivery = Delivery::at_most_once;                 ///< of what a consumer dies with
+    std::uint32_t participants = detail::kDefaultParticipants;  ///< as in RingOptions
+    std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
+    SegmentOptions segment{};
+};
+
 }  // namespace shmring

@@ -7,6 +7,7 @@
 #include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"
 #include "shmring/options.hpp"
+#include "shmring/queue.hpp"
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"
 #include "shmring/spsc_ring.hpp"

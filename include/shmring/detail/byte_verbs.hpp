@@ -142,6 +142,24 @@ class ByteSendVerbs {
         return self().published(self().waiting(platform::kNever, stop, encoding(value, tag)));
     }
 
+    template <class T, class Rep, class Period>
+    [[nodiscard]] Result<void> try_push_value_for(const T& value, std::chrono::duration<Rep, Period> timeout,
+                                                  std::uint32_t tag = 0,
+                                                  const std::stop_token& stop = {}) noexcept {
+        static_assert(explain_codec<T>() && Encodable<T>);
+        return self().published(self().waiting(deadline_after(timeout), stop, encoding(value, tag)));
+    }
+    template <class T, class Clock, class Duration>
+    [[nodiscard]] Result<void> try_push_value_until(const T& value,
+                                                    std::chrono::time_point<Clock, Duration> deadline,
+                                                    std::uint32_t tag = 0,
+                                                    const std::stop_token& stop = {}) noexcept {
+        static_assert(explain_codec<T>() && Encodable<T>);
+        return self().published(call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
+            return self().waiting(ns, stop, encoding(value, tag));
+        }));
+    }
+
     /// Publishes the parts, one behind the other, as one message.
     [[nodiscard]] Result<void> try_push_gathered(std::span<const Bytes> parts,
                                                  std::uint32_t tag = 0) noexcept {
@@ -253,6 +271,19 @@ class ByteReceiveVerbs {
     template <class T>
     [[nodiscard]] Result<Received> pop_value(T& value, const std::stop_token& stop = {}) {
         return self().decoded(value, self().waiting(platform::kNever, stop, self().looking()));
+    }
+    template <class T, class Rep, class Period>
+    [[nodiscard]] Result<Received> try_pop_value_for(T& value, std::chrono::duration<Rep, Period> timeout,
+                                                     const std::stop_token& stop = {}) {
+        return self().decoded(value, self().waiting(deadline_after(timeout), stop, self().looking()));
+    }
+    template <class T, class Clock, class Duration>
+    [[nodiscard]] Result<Received> try_pop_value_until(T& value,
+                                                       std::chrono::time_point<Clock, Duration> deadline,
+                                                       const std::stop_token& stop = {}) {
+        return call_until(deadline, [&](std::uint64_t ns) {
+            return self().decoded(value, self().waiting(ns, stop, self().looking()));
+        });
     }
 
     /// Borrows the oldest message that nobody has, where it lies. It is handed back when the View goes.

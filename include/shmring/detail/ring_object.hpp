@@ -15,6 +15,14 @@ namespace shmring::detail {
 /// For ring objects that hold no ring: says so.
 void refuse_empty_ring(SetupError& error) noexcept;
 
+/// How a facade makes a ring of a segment that it came by itself.
+struct RingAccess {
+    template <class Ring>
+    [[nodiscard]] static Ring make(std::shared_ptr<Segment> segment) noexcept {
+        return Ring{std::move(segment)};
+    }
+};
+
 /// `Ring` provides `static auto memory(const Segment&)`: what the ends' algorithms need. An end has `enter(segment, memory, policy,
 /// error)`.
 template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>

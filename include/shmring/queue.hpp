@@ -1,0 +1,232 @@
+// Queue<T>: the queue people know from Python's multiprocessing, many to many, on a ring in shared memory.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+
+#include "shmring/detail/queue_lane.hpp"
+#include "shmring/detail/ring_factory.hpp"
+#include "shmring/options.hpp"
+#include "shmring/result.hpp"
+#include "shmring/segment.hpp"
+#include "shmring/wait.hpp"
+
+namespace shmring {
+
+/// A bounded queue of values between any number of processes and threads. T is any Message (sent as its bytes) or has a Codec
+/// (std::string, std::vector, types of your own). There is no helper thread and no hidden buffer: what push acknowledged, any process
+/// can pop at once, and put followed by get in one thread always succeeds.
+///
+/// One Queue object is a handle for one thread at a time. It takes a participant record when it first pushes, and another when it first
+/// pops, so one made before fork() and not used yet serves parent and child; once used, it is its process's, and answers not_owner in
+/// a forked child, which makes its own by attach(). Deaths, order and statuses: as for MpmcRing. overflow: no participant record was
+/// free when the handle was first used (bind_producer() and bind_consumer() say so by an exception).
+template <class T>
+class Queue : public detail::RingFactory<Queue<T>, QueueOptions> {
+    using Lane = typename detail::LaneOf<T>::type;
+    using Ring = typename Lane::Ring;
+
+ public:
+    using value_type = T;
+
+    /// An empty object without a queue: what the noexcept factories return when they fail.
+    Queue() noexcept = default;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
+    /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
+    [[nodiscard]] Queue attach() const { return Queue(segment_); }
+    /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted.
+    void bind_producer() {
+        if (!out_) out_ = ring_.producer(policy_);
+    }
+    void bind_consumer() {
+        if (!in_) in_ = ring_.consumer(policy_);
+    }
+
+    /// Puts a copy of `value` into the queue: full, closed, or too_large where T's size varies.
+    [[nodiscard]] Result<void> try_push(const T& value) noexcept {
+        return pushing([&](auto& out) noexcept { return Lane::try_push(out, value); });
+    }
+    /// Waits while the queue is full. `stop` ends the wait with interrupted.
+    [[nodiscard]] Result<void> push(const T& value, const std::stop_token& stop = {}) noexcept {
+        return pushing([&](auto& out) noexcept { return Lane::push(out, value, stop); });
+    }
+    /// Waits at most `timeout`, never less before answering timed_out; zero or less is one attempt and also answers timed_out.
+    template <class Rep, class Period>
+    [[nodiscard]] Result<void> try_push_for(const T& value, std::chrono::duration<Rep, Period> timeout,
+                                            const std::stop_token& stop = {}) noexcept {
+        return pushing([&](auto& out) noexcept { return Lane::push_by(out, value, timeout, stop); });
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] Result<void> try_push_until(const T& value,
+                                              std::chrono::time_point<Clock, Duration> deadline,
+                                              const std::stop_token& stop = {}) noexcept {
+        return pushing([&](auto& out) noexcept { return Lane::push_by(out, value, deadline, stop); });
+    }
+    /// As many of `values` as fit, in order: how many (at least one, unless none were given), or the Status that says why none.
+    [[nodiscard]] Result<std::size_t> try_push_n(std::span<const T> values) noexcept {
+        std::size_t done = 0;
+        while (done != values.size()) {
+            const Result<void> pushed = try_push(values[done]);
+            if (!pushed) return done != 0 ? Result<std::size_t>(done) : pushed.error();
+            ++done;
+        }
+        return done;
+    }
+
+    /// Takes the oldest value: empty, busy (a push is under way), closed (ended and drained), or corrupt (its bytes are no T).
+    /// noexcept for Messages; for others as their decoding.
+    [[nodiscard]] Result<T> try_pop() noexcept(Message<T>) {
+        return popping([&](auto& in) { return Lane::try_pop(in); });
+    }
+    /// Waits while the queue is empty.
+    [[nodiscard]] Result<T> pop(const std::stop_token& stop = {}) noexcept(Message<T>) {
+        return popping([&](auto& in) { return Lane::pop(in, stop); });
+    }
+    /// Waits at most `timeout`; the whole call takes no longer, whatever others do.
+    template <class Rep, class Period>
+    [[nodiscard]] Result<T> try_pop_for(std::chrono::duration<Rep, Period> timeout,
+                                        const std::stop_token& stop = {}) noexcept(Message<T>) {
+        return popping([&](auto& in) { return Lane::pop_by(in, timeout, stop); });
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] Result<T> try_pop_until(std::chrono::time_point<Clock, Duration> deadline,
+                                          const std::stop_token& stop = {}) noexcept(Message<T>) {
+        return popping([&](auto& in) { return Lane::pop_by(in, deadline, stop); });
+    }
+    /// As many as there are, at most values.size(): how many (at least one, unless there was no room), or why none.
+    [[nodiscard]] Result<std::size_t> try_pop_n(std::span<T> values) noexcept(Message<T>) {
+        std::size_t done = 0;
+        while (done != values.size()) {
+            Result<T> popped = try_pop();
+            if (!popped) return done != 0 ? Result<std::size_t>(done) : popped.error();
+            values[done++] = *std::move(popped);
+        }
+        return done;
+    }
+
+    /// Ends the queue for every process: pushes answer closed, readers get what is left, then closed; every sleeper wakes.
+    Result<void> close() noexcept {
+        return pushing([](auto& out) noexcept { return out.close(); });
+    }
+    /// Gives this handle's records back; the queue goes on, and so may this handle. What Python's Queue.close() does.
+    void detach() noexcept {
+        out_.detach();
+        in_.detach();
+    }
+    void set_wait_policy(const WaitPolicy& policy) noexcept {
+        policy_ = policy;
+        if (out_) out_.set_wait_policy(policy);
+        if (in_) in_.set_wait_policy(policy);
+    }
+
+    /// Values the queue holds at most, exactly as asked.
+    [[nodiscard]] std::uint64_t capacity() const noexcept { return Lane::capacity(ring_); }
+    [[nodiscard]] bool was_closed() const noexcept { return ring_.was_closed(); }
+    [[nodiscard]] Losses losses() const noexcept { return ring_.losses(); }
+    [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
+
+    /// What wait_any, WaitSet and epoll loops need of the reading side; binds it, and throws as bind_consumer() does.
+    [[nodiscard]] auto read_point() {
+        bind_consumer();
+        return in_.read_point();
+    }
+    [[nodiscard]] int readable_fd() {
+        bind_consumer();
+        return in_.readable_fd();
+    }
+
+    class Iterator;
+    /// `for (T& value : queue)` pops until the queue is closed and drained (or this handle cannot go on: error()).
+    [[nodiscard]] Iterator begin() { return Iterator(*this, true); }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+    /// `for (T& value : queue.drain())` pops what is there now.
+    [[nodiscard]] auto drain() {
+        struct View {
+            Queue& queue;
+            [[nodiscard]] Iterator begin() const { return Iterator(queue, false); }
+            [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+        };
+        return View{*this};
+    }
+    /// Why the last iteration over this handle ended.
+    [[nodiscard]] Status error() const noexcept { return iteration_error_; }
+
+    [[nodiscard]] static detail::SegmentSpec spec(const QueueOptions& options) noexcept {
+        return Lane::spec(options);
+    }
+
+ private:
+    friend detail::RingFactory<Queue<T>, QueueOptions>;
+    explicit Queue(std::shared_ptr<Segment> segment) noexcept : segment_(std::move(segment)) {
+        if (segment_ != nullptr) ring_ = detail::RingAccess::make<Ring>(segment_);
+    }
+
+    template <class Call>
+    [[nodiscard]] Result<void> pushing(Call&& call) noexcept {
+        if (!out_) [[unlikely]] {
+            std::error_code code;
+            out_ = ring_.producer(policy_, code);
+            if (code) return Status::overflow;
+        }
+        return call(out_);
+    }
+    template <class Call>
+    [[nodiscard]] Result<T> popping(Call&& call) noexcept(Message<T>) {
+        if (!in_) [[unlikely]] {
+            std::error_code code;
+            in_ = ring_.consumer(policy_, code);
+            if (code) return Status::overflow;
+        }
+        return call(in_);
+    }
+
+    std::shared_ptr<Segment> segment_{};
+    Ring ring_{};
+    typename Lane::Producer out_{};
+    typename Lane::Consumer in_{};
+    WaitPolicy policy_{};
+    Status iteration_error_ = Status::ok;
+};
+
+/// Pops as it goes. An input iterator: what it stands on is its own until it moves on.
+template <class T>
+class Queue<T>::Iterator {
+ public:
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+
+    [[nodiscard]] T& operator*() const noexcept { return *value_; }
+    Iterator& operator++() {
+        advance();
+        return *this;
+    }
+    void operator++(int) { advance(); }
+    [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return !value_; }
+
+ private:
+    friend class Queue;
+    Iterator(Queue& queue, bool waits) : queue_(&queue), waits_(waits) { advance(); }
+    void advance() {
+        Result<T> popped = waits_ ? queue_->pop() : queue_->try_pop();
+        queue_->iteration_error_ = popped.error();
+        if (popped)
+            value_.emplace(*std::move(popped));
+        else
+            value_.reset();
+    }
+
+    Queue* queue_;
+    bool waits_;
+    mutable std::optional<T> value_{};  // its reader may take it away
+};
+
+}  // namespace shmring

@@ -84,5 +84,44 @@ TEST(EpollConsumerExample, TheLoopAddsUpWhatComesThroughBothRings) {
     EXPECT_EQ(ran.err, "");
 }
 
+TEST(QueueExamples, AQueueOfThreeSaysFullAndEmptyAsValues) {
+    const Ran ran = run_program({kFolder + "queue_of_three"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    EXPECT_EQ(ran.out,
+              "try_push(1): ok\ntry_push(2): ok\ntry_push(3): ok\ntry_push(4): full\n"
+              "try_push_for(4, 10 ms): timed_out\n"
+              "pop(): 1\npop(): 2\npop(): 3\ntry_pop(): empty\ntry_pop_for(10 ms): timed_out\n"
+              "closed with one value inside; try_push(6): closed\nstill there: 5\nthen: closed\n");
+}
+
+TEST(QueueExamples, AChildSendsTextsToItsParent) {
+    const Ran ran = run_program({kFolder + "child_to_parent"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    EXPECT_EQ(ran.out,
+              "20 bytes: \"hello from the child\"\n0 bytes: \"\"\n"
+              "45 bytes: \"a second line, somewhat longer than the first\"\nthe queue is closed\n");
+}
+
+TEST(QueueExamples, TenWritersAndTenReadersLoseAndRepeatNothing) {
+    const Ran ran = run_program({kFolder + "ten_writers_ten_readers"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    EXPECT_EQ(ran.out, "100 of 100 numbers arrived exactly once\n");
+}
+
+TEST(QueueExamples, ProducersAndConsumersEndByMarkersOrByClose) {
+    for (const std::string how : {"marker", "close"}) {
+        const Ran ran = run_program({kFolder + "producer_consumer", how});
+        EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+        for (int i = 1; i <= 4; ++i)
+            for (const std::string what : {"bun", "bone"}) {
+                const std::string line = "ate " + what + " " + std::to_string(i) + "\n";
+                const std::size_t at = ran.out.find(line);
+                EXPECT_NE(at, std::string::npos) << line << ran;
+                EXPECT_EQ(ran.out.find(line, at + 1), std::string::npos) << line << ran;
+            }
+    }
+    EXPECT_TRUE(run_program({kFolder + "producer_consumer"}).ended.exited_with(2));
+}
+
 }  // namespace
 }  // namespace shmring::test

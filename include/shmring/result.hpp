@@ -70,8 +70,7 @@ template <class T, bool = std::is_trivially_copyable_v<T>>
 class ResultStorage {
  public:
     explicit ResultStorage(Status status) noexcept : status_(status) {}
-    explicit ResultStorage(const T& value) noexcept requires(!std::is_same_v<T, Status>)
-        : status_(Status::ok) {
+    explicit ResultStorage(const T& value) noexcept requires(!std::is_same_v<T, Status>) {
         std::construct_at(&value_, value);
     }
     template <class Fill>

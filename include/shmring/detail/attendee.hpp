@@ -19,6 +19,7 @@ namespace shmring::detail {
 /// Move-only. Holds the segment open, so that a handle outlives the ring object it came from. One thread at a time.
 class Attendee {
  public:
+    Attendee& operator=(Attendee&&) = delete;  // who derives knows what it leaves behind
     using Events = EventCount<ShippedEnv>;
     using Line = EventLine<ShippedEnv>;
 
@@ -38,7 +39,6 @@ class Attendee {
  protected:
     Attendee() noexcept = default;
     Attendee(Attendee&&) noexcept = default;
-    Attendee& operator=(Attendee&&) = delete;  // who derives knows what it leaves behind
     ~Attendee() = default;
 
     /// Takes a record in `segment`.

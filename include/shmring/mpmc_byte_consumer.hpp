@@ -65,7 +65,7 @@ class MpmcByteRingConsumer
             }
             return Status::ok;
         });
-        if (status != Status::ok) return status;
+        if (status != Status::ok) return refused(status);
         if (done != 0) moved_on(done);
         return done;
     }
@@ -80,7 +80,7 @@ class MpmcByteRingConsumer
     /// The message in hand was copied out.
     [[nodiscard]] Result<Received> received(Status status) noexcept {
         if (status != Status::ok) [[unlikely]]
-            return status;
+            return refused(status);
         const Received what{side_.length(), side_.tag()};
         give_back();
         return what;
@@ -104,6 +104,11 @@ class MpmcByteRingConsumer
     template <class T>
     [[nodiscard]] Result<Received> decoded(T& value, Status status);
     [[nodiscard]] Result<View> borrowed(Status status) noexcept;
+    /// A message that is too large for us may be what another was not woken for, because we were.
+    [[nodiscard]] Status refused(Status status) noexcept {
+        if (status == Status::too_large) left_there();
+        return status;
+    }
     void give_back() noexcept {
         side_.hand_back();
         moved_on(1);

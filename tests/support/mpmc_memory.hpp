@@ -50,7 +50,12 @@ class MpmcMemory {
         }
     }
 
+    void arrange_empty(std::uint64_t position) { arrange(position, position); }
+
     [[nodiscard]] Slots slots() { return {*control_, slots_.get(), capacity_}; }
+    [[nodiscard]] static detail::SlotExtent<Env, kShape> extent() { return {}; }
+    [[nodiscard]] Producer producer(Word& intent, bool redelivers) { return {slots(), intent, redelivers}; }
+    [[nodiscard]] Consumer consumer(Word& intent, bool redelivers) { return {slots(), intent, redelivers}; }
     [[nodiscard]] detail::MpmcControl<Env>& control() { return *control_; }
     [[nodiscard]] std::uint64_t capacity() const { return capacity_; }
     /// Where a position stands, worked out by division and not as the ring does.

@@ -43,6 +43,11 @@ class Member : public Attendee {
         wake_peers(count);
         wake_own_side(more);
     }
+    /// We were woken for what we leave there: one of our own side may have a use for it.
+    template <class More>
+    void pass_on(More&& more) noexcept {
+        wake_own_side(more);
+    }
     /// Everybody looks again: after a repair, and at the end of the stream.
     void wake_all() noexcept { wake_everybody(); }
 

@@ -163,6 +163,10 @@ class MemberEnd {
     void moved_on(std::uint64_t count) noexcept {
         member_.wake(count, [this]() noexcept { return side_.more(); });
     }
+    /// After we found something, perhaps by a wake-up, and leave it to others.
+    void left_there() noexcept {
+        member_.pass_on([this]() noexcept { return side_.more(); });
+    }
     [[nodiscard]] bool usable() const noexcept { return member_.usable(); }
 
     Member member_{};

@@ -98,7 +98,8 @@ class UnitExtent {
 
  private:
     [[nodiscard]] static RecordHeader read(const Slot<Env>& slot) noexcept {
-        return RecordHeader::of(header_of(slot).load(acquire));  // [publish] acquire side
+        return RecordHeader::of(
+            header_of(slot).load(acquire));  // [publish] acquire side, [handback] acquire side
     }
     /// 0: not such a record, or one that would reach beyond the storage.
     [[nodiscard]] std::uint64_t units_in(const Slot<Env>& slot, const RecordHeader& header,
@@ -174,7 +175,8 @@ class MpmcByteProducer : public MpmcWriter<Env, kUnitSlot> {
     }
     void finish_record(std::uint64_t first, const RecordHeader& header, SlotState state) noexcept {
         const Slot<Env> slot = slots_.at(first);
-        header_of(slot).store(header.word(), relaxed);  // published by the word
+        // Release: who reads this header early, beside the word of a lap before, then sees that the word has changed, too.
+        header_of(slot).store(header.word(), release);  // [handback] release side
         this->finish(slot, state);
     }
 

@@ -97,8 +97,10 @@ class MpmcReader {
             const SlotWord word = slot.read();
             if (word == slot.when(SlotState::published)) [[likely]] {
                 const Status found = extent_.published(slots_, seen, slot, most, count);
-                if (found != Status::corrupt) [[likely]]
+                if (found == Status::ok) [[likely]]
                     return found;
+                // What it says is this message's only if the word is still the same: another may have been quicker.
+                if (found == Status::too_large && slot.read() == word) return found;
             } else if (const std::uint64_t places = extent_.skipped(slots_, slot, word); places != 0) {
                 intent_.name(ClaimSide::read, seen, 1);
                 if (!head.compare_exchange_weak(seen, seen + places, acq_rel, acquire)) continue;
@@ -158,7 +160,7 @@ class MpmcReader {
         control.searched.store(announced, relaxed);  // an older value than another's costs one search more
         return false;
     }
-    /// ok, empty (there is none), or too_large.
+    /// ok, empty (there is none), too_large, or corrupt.
     [[nodiscard]] Status claim_orphan(std::uint64_t most) noexcept {
         std::uint64_t position = 0;
         while (find_orphan(position)) {
@@ -168,7 +170,10 @@ class MpmcReader {
                 continue;  // another was quicker
             std::uint64_t places = 0;
             const Status found = extent_.published(slots_, position, slot, most, places);
-            if (found == Status::too_large) return give_up(found);
+            if (found != Status::ok) {
+                if (slot.read() == word) return give_up(found);
+                continue;
+            }
             const SlotWord mine = SlotWord::of(slot.lap(), SlotState::published, word.deliveries() + 1);
             intent_.name(ClaimSide::read, position, 1);
             std::uint64_t expected = word.value;

@@ -155,9 +155,9 @@ class MpmcRecovery {
             return Outcome::already_done;
         const bool given_up = redelivers_ && word.state() == SlotState::published &&
                               repaired.state() == SlotState::free;  // delivered too often
-        auto* const counter = write && (is_named || Extent::kEachPlaceIsAMessage) ? &control.skipped
-                              : given_up                                          ? &control.lost
-                                                                                  : nullptr;
+        auto* const counter = write && (is_named || is_named_at_all(side, position)) ? &control.skipped
+                              : given_up                                             ? &control.lost
+                                                                                     : nullptr;
         if (counter != nullptr) counter->fetch_add(1, relaxed);  // before the repair: never too few
         std::uint64_t expected = word.value;
         if (slot.word().compare_exchange_strong(expected, repaired.value, acq_rel, relaxed)) {
@@ -209,6 +209,14 @@ class MpmcRecovery {
             ++index;
         }
         return index;
+    }
+    /// By the living or the dead: where a walk over a record's further places comes to the next record, that counts by itself.
+    [[nodiscard]] bool is_named_at_all(ClaimSide side, std::uint64_t position) const noexcept {
+        if (Extent::kEachPlaceIsAMessage) return true;
+        std::uint32_t index = 0;
+        while (index != roll_.count() && !roll_.intent(index).names(side, position))
+            ++index;  // [intent] acquire side
+        return index != roll_.count();
     }
     /// All that a dead consumer had in hand died with it, unless it is delivered again: its call had not returned. One that died
     /// between naming a position and losing it to another is counted, too.

@@ -50,7 +50,8 @@ class MpmcByteRingConsumer
     MpmcByteRingConsumer() noexcept = default;
 
     /// Copies whole messages into `buffer`, one behind the other, as many as fit into it and into `messages`, each claimed by itself,
-    /// with one wake-up of the producers. messages[i] is where message i lies. Answers how many (at least one), or why none.
+    /// with one wake-up of the producers. messages[i] is where message i lies. One that is delivered again is the last of its batch, so
+    /// that redeliveries() speaks of it. Answers how many (at least one), or why none.
     [[nodiscard]] Result<std::size_t> try_pop_n(std::span<std::byte> buffer,
                                                 std::span<std::span<std::byte>> messages) noexcept {
         std::size_t done = 0;
@@ -62,6 +63,8 @@ class MpmcByteRingConsumer
                 messages[done++] = buffer.subspan(used, side_.length());
                 used += side_.length();
                 side_.hand_back();
+                if (side_.deliveries() != 0) [[unlikely]]
+                    break;
             }
             return Status::ok;
         });

@@ -150,14 +150,16 @@ class MemberEnd {
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
-        const Status found = member_.try_once(attempt, repairing());
-        if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, attempt, repairing());
+        auto whole = to_the_end(attempt);
+        const Status found = member_.try_once(whole, repairing());
+        if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, whole, repairing());
         return found;
     }
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
-        return member_.wait(deadline_ns, stop, attempt, repairing(), [this]() noexcept { account(); });
+        return member_.wait(deadline_ns, stop, to_the_end(attempt), repairing(),
+                            [this]() noexcept { account(); });
     }
     /// After `count` messages were published or handed back.
     void moved_on(std::uint64_t count) noexcept {
@@ -173,6 +175,16 @@ class MemberEnd {
     Side side_{};
 
  private:
+    /// A stream has not ended before what a dead consumer had in hand was delivered again: who hears that it has may not ask again.
+    template <class Attempt>
+    [[nodiscard]] auto to_the_end(Attempt& attempt) noexcept {
+        return [this, &attempt]() noexcept {
+            const Status status = attempt();
+            if (kRole == Role::producer || status != Status::closed || !redelivers_) [[likely]]
+                return status;
+            return repair(false) ? attempt() : status;
+        };
+    }
     [[nodiscard]] auto repairing() noexcept {
         return [this]() noexcept { repair(false); };
     }

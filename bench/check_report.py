@@ -7,6 +7,7 @@ import sys
 MODES = {"stream", "near-empty", "near-full", "burst", "rtt", "wake-up", "idle"}
 THROUGHPUT = {"stream", "near-empty", "near-full", "burst"}
 LATENCY = {"rtt", "wake-up"}
+MAY_REORDER = {"atomic-queue-mpmc"}
 NUMBER = (int, float)
 NULLABLE = (int, float, type(None))
 
@@ -16,10 +17,10 @@ ENVIRONMENT = {
     "cpu_numbers": dict, "floor_ns": dict, "absent": dict,
 }
 RESULT = {
-    "transport": str, "mode": str, "size": int, "producers": int, "consumers": int, "wait": str,
+    "transport": str, "mode": str, "size": int, "producers": int, "consumers": int, "loop": str, "wait": str,
     "msgs_per_s": NULLABLE, "bytes_per_s": NULLABLE, "latency_ns": (dict, type(None)), "cpu_s": NULLABLE,
     "syscalls_per_msg": NULLABLE, "wakeups_per_s": NULLABLE, "min": NULLABLE, "max": NULLABLE, "rounds": int,
-    "ratio": dict, "seconds": NULLABLE, "fault": (str, type(None)),
+    "ratio": dict, "seconds": NULLABLE, "reordered": int, "fault": (str, type(None)),
 }
 TARGET = {
     "of": str, "row": str, "known": str, "at_least": bool, "bound": NUMBER, "unit": str, "measured": NULLABLE,
@@ -29,6 +30,8 @@ JUDGED = {
     "shmring-spsc": {"streaming, 64 B", "round trip, 64 B", "against pipe, 64 B, blocking"},
     "shmring-bytes": {*(f"{mode}, {size} B" for mode in ("streaming", "round trip") for size in (16, 64, 256, 1024, 4096)),
                       "in place, 64 KiB to 1 MiB", "blocking, saturated", "wake-up from idle"},
+    "shmring-mpmc": {*(f"{row} 1x1, {size} B" for row in ("streaming", "crash tolerance") for size in (8, 64)),
+                     "2x2 to 16x16, spinning", "2x2 to 16x16, blocking", "blocking, saturated, 1x1"},
 }
 LATENCIES = ["p50", "p90", "p99", "p999", "p9999", "max"]
 
@@ -49,15 +52,22 @@ def check_latency(where, latency):
 
 
 def check_result(result):
-    where = " ".join(str(result.get(key)) for key in ("transport", "mode", "size", "wait"))
+    where = " ".join(str(result.get(key)) for key in ("transport", "mode", "size", "producers", "consumers", "wait"))
     check_keys(where, result, RESULT)
-    check_keys(where + " ratio", result["ratio"], {"floor": NULLABLE, "pipe": NULLABLE, "best_peer": NULLABLE})
+    check_keys(where + " ratio", result["ratio"],
+               {"floor": NULLABLE, "pipe": NULLABLE, "best_peer": NULLABLE, "pair": NULLABLE})
+    if result["loop"] not in {"pair", "many"} or not all(1 <= result[side] <= 16 for side in ("producers", "consumers")):
+        raise ValueError(f"{where}: {result['producers']} to {result['consumers']} in loop {result['loop']}")
+    if result["loop"] == "pair" and (result["producers"], result["consumers"], result["ratio"]["pair"]) != (1, 1, None):
+        raise ValueError(f"{where}: a crowd among the pairs")
     if result["mode"] not in MODES or result["wait"] not in {"spin", "block"}:
         raise ValueError(f"{where}: unknown mode or wait")
     if result["fault"] is not None or result["rounds"] < 1:
         raise ValueError(f"{where}: fault {result['fault']}, {result['rounds']} rounds")
     if not result["min"] <= result["max"]:
         raise ValueError(f"{where}: min {result['min']} above max {result['max']}")
+    if result["reordered"] and result["transport"] not in MAY_REORDER:
+        raise ValueError(f"{where}: {result['reordered']} messages out of their sender's order")
     floor = result["transport"] == "floor"
     if (result["mode"] in LATENCY or floor) != (result["latency_ns"] is not None):
         raise ValueError(f"{where}: latency {result['latency_ns']}")
@@ -105,6 +115,9 @@ def main(path):
     seen = {result["mode"] for result in report["results"]}
     if seen != MODES:
         raise ValueError(f"modes {sorted(seen)} where {sorted(MODES)} were due")
+    crowds = {(result["producers"], result["consumers"]) for result in report["results"] if result["loop"] == "many"}
+    if not {(1, 1), (16, 16)} <= crowds:
+        raise ValueError(f"among many, only {sorted(crowds)}")
     print(f"{len(report['results'])} results and {len(report['targets'])} targets follow schema 1")
 
 

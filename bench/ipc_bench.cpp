@@ -39,7 +39,7 @@ void print_list(const Registry& registry, bool hidden) {
 }
 
 /// The floor by itself, before anything else: what this machine is like right now.
-Spread measure_floor(const Registry& registry, std::array<int, 2> cpus) {
+Spread measure_floor(const Registry& registry, const std::vector<int>& cpus) {
     constexpr int kRuns = 3;
     constexpr double kSeconds = 0.05;
     std::vector<double> laps_ns;
@@ -54,7 +54,7 @@ Spread measure_floor(const Registry& registry, std::array<int, 2> cpus) {
 std::string say(const Group& group, const Row& row, unsigned round) {
     return std::string(name_of(group.mode)) + " " + std::to_string(group.size) + " B, round " +
            std::to_string(round + 1) + " of " + std::to_string(group.rounds) + ": " +
-           std::string(row.traits().name) + " (" + std::string(name_of(row.job.wait)) + ")";
+           std::string(row.traits().name) + " (" + name_of_way(row.job) + ")";
 }
 
 /// Prints what went wrong once more, at the end, where it is seen. Returns the exit status.
@@ -63,7 +63,7 @@ int judge_transports(const Results& results) {
     for (const Group& group : results) {
         for (const Row& row : group.rows) {
             if (row.fault().empty()) continue;
-            std::cerr << "ipc_bench: " << row.traits().name << " (" << name_of(row.job.wait) << "), "
+            std::cerr << "ipc_bench: " << row.traits().name << " (" << name_of_way(row.job) << "), "
                       << name_of(group.mode) << ", " << group.size << " B: " << row.fault() << "\n";
             status = kWrongTransport;
         }
@@ -81,7 +81,7 @@ int run(const Options& options) {
         print_list(registry, options.list_hidden);
         return 0;
     }
-    const std::array<int, 2> cpus = choose_cpus(options);
+    const std::vector<int> cpus = choose_cpus(options);
     Results results = plan(registry, options, cpus);
     std::ofstream json;
     if (!options.json.empty()) {
@@ -98,8 +98,9 @@ int run(const Options& options) {
         progress.clear();
         print_group(std::cout, group);
     }
-    const std::vector<Target> targets = cpus[0] == cpus[1] ? std::vector<Target>{} : judge(results);
-    if (cpus[0] == cpus[1])
+    const bool on_one_cpu = Job{.cpus = cpus}.on_one_cpu();
+    const std::vector<Target> targets = on_one_cpu ? std::vector<Target>{} : judge(results);
+    if (on_one_cpu)
         std::cout << "\nTargets are for two CPUs; both sides of this run were on CPU " << cpus[0] << "\n";
     else
         print_targets(std::cout, targets);

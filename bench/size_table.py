@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes Markdown tables from a report of ipc_bench --json: a column per message size, a row per transport, and the targets.
+"""Makes Markdown tables from a report of ipc_bench --json: a column per message size or crowd, a row per transport, and the
+targets.
 
 usage: size_table.py REPORT [TRANSPORT...]     (all transports if none is named)
 """
@@ -39,7 +40,7 @@ def markdown(rows):
 
 
 def by_size(results, mode, transports):
-    found = {(r["transport"], r["wait"], r["size"]): r for r in results if r["mode"] == mode}
+    found = {(r["transport"], r["wait"], r["size"]): r for r in results if r["mode"] == mode and r["loop"] == "pair"}
     sizes = sorted({size for name, _, size in found if name in transports})
     unit = "us" if mode == "rtt" else "Mmsg/s"
     rows = [[f"{mode}, {unit}", *map(size_in_words, sizes)]]
@@ -50,6 +51,19 @@ def by_size(results, mode, transports):
                 rows.append([f"{name}, {wait}", *cells])
     floors = [found.get(("floor", "spin", size)) for size in sizes]
     rows.append(["floor, ns", *("" if r is None else three_digits(r["latency_ns"]["p50"]) for r in floors)])
+    return markdown(rows)
+
+
+def by_crowd(results, size, transports):
+    found = {(r["transport"], r["wait"], r["producers"], r["consumers"]): r
+             for r in results if r["loop"] == "many" and r["size"] == size and r["transport"] != "floor"}
+    crowds = sorted({key[2:] for key in found})
+    rows = [[f"stream, {size_in_words(size)}, Mmsg/s", *(f"{p}x{c}" for p, c in crowds)]]
+    for wait in ("spin", "block"):
+        for name in transports:
+            cells = [cell(found.get((name, wait, *crowd))) for crowd in crowds]
+            if any(cells):
+                rows.append([f"{name}, {wait}", *cells])
     return markdown(rows)
 
 
@@ -76,8 +90,10 @@ def main(path, wanted):
           f"{facts['kernel']}, {facts['compiler']} {facts['flags']}, load {facts['load']}, "
           f"{max(r['rounds'] for r in results)} rounds, floor {three_digits(facts['floor_ns']['median'])} ns at the start.\n")
     for mode in ("stream", "rtt"):
-        if any(r["mode"] == mode and r["transport"] in transports for r in results):
+        if any(r["mode"] == mode and r["loop"] == "pair" and r["transport"] in transports for r in results):
             print(by_size(results, mode, transports) + "\n")
+    for size in sorted({r["size"] for r in results if r["loop"] == "many" and r["transport"] != "floor"}):
+        print(by_crowd(results, size, transports) + "\n")
     print(targets(report["targets"], transports))
 
 

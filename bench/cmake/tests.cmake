@@ -36,6 +36,13 @@ expect(AReorderedMessageFailsTheRun 1 "reordered message" --transports broken-re
 expect(ATornMessageFailsTheRun 1 "torn message" --transports broken-tears ${shortly})
 expect(ARepeatedAnswerFailsTheRun 1 "repeated message"
     --transports broken-repeats --mode rtt --size 8 --rounds 1 --seconds 0.02)
+set(shortly_among_two --producers 2 --consumers 1 --size 8,64 --rounds 1 --seconds 0.02)
+expect(ALostMessageOfManyFailsTheRun 1 "lost message" --transports broken-drops-many ${shortly_among_two})
+expect(ARepeatedMessageOfManyFailsTheRun 1 "repeated message" --transports broken-repeats-many ${shortly_among_two})
+expect(AReorderedMessageOfManyFailsTheRun 1 "reordered message" --transports broken-reorders-many ${shortly_among_two})
+expect(ATornMessageOfManyFailsTheRun 1 "torn message" --transports broken-tears-many --producers 2 --consumers 2
+    --size 64 --rounds 1 --seconds 0.02)
+expect(ACrowdOfPairsIsAUsageError 2 "nothing to run" --transports cached-index --producers 2 --consumers 2)
 expect(AnUnknownTransportIsAUsageError 2 "no transport" --transports carrier-pigeon)
 
 set_tests_properties(${tests} PROPERTIES RUN_SERIAL ON TIMEOUT 120 LABELS bench)

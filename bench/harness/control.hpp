@@ -1,4 +1,4 @@
-// What the two sides of a run tell each other and their parent, outside the transport under test. Each word that is
+// What the sides of a run tell each other and their parent, outside the transport under test. Each word that is
 // written while the clock runs has a cache line pair of its own.
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "harness/clock.hpp"
 #include "harness/histogram.hpp"
+#include "harness/job.hpp"
 
 namespace bench {
 
@@ -37,7 +38,7 @@ struct Control {
     alignas(kLineGap) std::atomic<std::uint64_t> received{
         0};  // consumer: bursts, or sleepers' messages, taken out
     alignas(kLineGap) std::atomic<std::int64_t> stamp_ns{0};  // sender of a wake-up: when it began to send
-    alignas(kLineGap) std::array<SideReport, 2> sides{};
+    alignas(kLineGap) std::array<SideReport, 2 * kMostOnASide> sides{};
     alignas(kLineGap) Histogram latency{};
 
     /// Both sides wait here for each other; `phase` counts from 1. Yields, so that two sides on one CPU meet, too.

@@ -22,8 +22,6 @@ namespace {
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
-constexpr const char* kSideNames[] = {"the sending side", "the receiving side"};
-
 }  // namespace
 
 Crew::~Crew() { kill_all(); }
@@ -71,7 +69,14 @@ std::string Crew::reap(std::size_t side) {
     if (text[0] != '\0') return text;
     const std::string end = WIFSIGNALED(status) ? "was killed by signal " + std::to_string(WTERMSIG(status))
                                                 : "ended with status " + std::to_string(WEXITSTATUS(status));
-    return std::string(kSideNames[side]) + " " + end;
+    return name_of_side(side) + " " + end;
+}
+
+std::string Crew::name_of_side(std::size_t side) const {
+    const bool sends = side < crowd_.producers;
+    const std::string name = sends ? "the sending side" : "the receiving side";
+    if (crowd_ == kPair) return name;
+    return name + " " + std::to_string(sends ? side : side - crowd_.producers);
 }
 
 void Crew::kill_all() {
@@ -105,7 +110,8 @@ std::string Crew::finish(double limit_seconds) {
             });
             if (entry == waiting.end() || entry->revents == 0) continue;
             const std::string fault = reap(side);
-            if (!fault.empty()) faults.append(faults.empty() ? "" : "; ").append(fault);
+            const bool said = faults.find(fault) != std::string::npos;  // many fail for one reason
+            if (!fault.empty() && !said) faults.append(faults.empty() ? "" : "; ").append(fault);
         }
         if (!faults.empty()) {
             kill_all();

@@ -1,4 +1,4 @@
-// The processes of one run: forked, pinned, watched. Whatever happens to one, the other does not outlive the run.
+// The processes of one run: forked, pinned, watched. Whatever happens to one, the others do not outlive the run.
 #pragma once
 
 #include <sys/types.h>
@@ -13,12 +13,12 @@ namespace bench {
 
 class Crew {
  public:
-    explicit Crew(Control& control) : control_(control) {}
+    explicit Crew(Control& control, Crowd crowd = kPair) : control_(control), crowd_(crowd) {}
     ~Crew();
     Crew(const Crew&) = delete;
     Crew& operator=(const Crew&) = delete;
 
-    /// Forks side `side` (0 or 1) onto `cpu`. An exception that leaves `role` is the side's fault, told to the parent.
+    /// Forks side `side` onto `cpu`: producers from 0 on, then consumers. An exception that leaves `role` is the side's fault, told to the parent.
     template <class Role>
     void start(std::size_t side, int cpu, Role&& role) {
         if (fork_side(side) != 0) return;
@@ -31,7 +31,7 @@ class Crew {
         leave(side, nullptr);
     }
 
-    /// Sleeps until both sides have ended, or the first has failed, or `limit_seconds` are over. Returns what went
+    /// Sleeps until all sides have ended, or the first has failed, or `limit_seconds` are over. Returns what went
     /// wrong, or nothing.
     [[nodiscard]] std::string finish(double limit_seconds);
 
@@ -47,10 +47,12 @@ class Crew {
     static void pin(int cpu);
     [[noreturn]] void leave(std::size_t side, const char* fault);
     [[nodiscard]] std::string reap(std::size_t side);
+    [[nodiscard]] std::string name_of_side(std::size_t side) const;
     void kill_all();
 
     Control& control_;
-    std::array<Member, 2> members_{};
+    Crowd crowd_;
+    std::array<Member, 2 * kMostOnASide> members_{};
 };
 
 }  // namespace bench

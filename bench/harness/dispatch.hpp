@@ -7,6 +7,7 @@
 
 #include "harness/idle.hpp"
 #include "harness/latency.hpp"
+#include "harness/many.hpp"
 #include "harness/throughput.hpp"
 
 namespace bench {
@@ -44,9 +45,33 @@ bool run_matching_size(const Job& job, Sample& sample, SizeList<kSizes...>) {
     return (attempt.template operator()<kSizes>() || ...);
 }
 
+/// The same for the loop of many, which only streams.
+template <class T, Wait kWait, std::size_t... kSizes>
+bool run_many_of_size(const Job& job, Sample& sample, SizeList<kSizes...>) {
+    const auto attempt = [&]<std::size_t kSize>() {
+        if constexpr (can_run_many(T::kTraits, kWait, kSize)) {
+            if (job.size != kSize) return false;
+            Arena arena(kArenaBytes);
+            auto& control = arena.make<Control>();
+            using Channel = typename T::template Channel<kSize>;
+            sample = run_many<Channel, kWait, T::kTraits.keeps_order, kSize>(arena, control, job);
+            return true;
+        }
+        return false;
+    };
+    return (attempt.template operator()<kSizes>() || ...);
+}
+
 template <class T, std::size_t... kModeIndices>
 Sample run_matching(const Job& job, std::index_sequence<kModeIndices...>) {
     Sample sample;
+    if (job.loop == Loop::many) {
+        const bool ran = job.wait == Wait::spin
+                             ? run_many_of_size<T, Wait::spin>(job, sample, MessageSizes{})
+                             : run_many_of_size<T, Wait::block>(job, sample, MessageSizes{});
+        if (!ran) sample.fault = "this transport does not take many";
+        return sample;
+    }
     const auto attempt = [&]<std::size_t kIndex>() {
         constexpr Mode kMode = kModes[kIndex].mode;
         if (job.mode != kMode) return false;

@@ -86,25 +86,28 @@ std::string today() {
     return text;
 }
 
-std::string pinning(std::array<int, 2> cpus) {
-    std::string text =
-        "sender on CPU " + std::to_string(cpus[0]) + ", receiver on CPU " + std::to_string(cpus[1]);
-    if (cpus[0] == cpus[1]) text += " (one CPU: spinning there measures the scheduler)";
+std::string pinning(const std::vector<int>& cpus) {
+    const Job job{.cpus = cpus};
+    std::string text = "sender on CPU " + std::to_string(job.cpu_of(0)) + ", receiver on CPU " +
+                       std::to_string(job.cpu_of(1));
+    if (job.on_one_cpu()) text += " (one CPU: spinning there measures the scheduler)";
+    text += "; of many, senders first, then receivers, in turn on CPUs";
+    for (const int cpu : cpus) text.append(" ").append(std::to_string(cpu));
     return text;
 }
 
 }  // namespace
 
-std::array<int, 2> choose_cpus(const Options& options) {
+std::vector<int> choose_cpus(const Options& options) {
     const std::vector<int> allowed = allowed_cpus();
-    if (!options.cpus) return {allowed.at(0), allowed.size() > 1 ? allowed[1] : allowed[0]};
+    if (!options.cpus) return allowed;
     for (const int cpu : *options.cpus)
         if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end())
             throw UsageError("this process may not use CPU " + std::to_string(cpu));
     return *options.cpus;
 }
 
-Environment read_environment(const Options& options, std::array<int, 2> cpus) {
+Environment read_environment(const Options& options, const std::vector<int>& cpus) {
     const std::string governor_file =
         "/sys/devices/system/cpu/cpu" + std::to_string(cpus[0]) + "/cpufreq/scaling_governor";
     Environment environment;

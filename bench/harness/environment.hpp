@@ -1,7 +1,6 @@
 // The machine and the build, printed before any figure: without them a figure means nothing.
 #pragma once
 
-#include <array>
 #include <iosfwd>
 #include <string>
 #include <utility>
@@ -14,15 +13,15 @@ namespace bench {
 
 struct Environment {
     std::vector<std::pair<std::string, std::string>> facts;  // key as in the JSON report, value for people
-    std::array<int, 2> cpus{};
+    std::vector<int> cpus;
     Spread floor_ns;
 };
 
-/// The CPUs to pin to: those asked for, else the first two this process may use, else one for both.
+/// The CPUs to pin to: those asked for, else all that this process may use. A pair takes the first two, or the only one.
 /// Throws UsageError where a CPU is not allowed.
-std::array<int, 2> choose_cpus(const Options& options);
+std::vector<int> choose_cpus(const Options& options);
 
-Environment read_environment(const Options& options, std::array<int, 2> cpus);
+Environment read_environment(const Options& options, const std::vector<int>& cpus);
 
 void print_environment(std::ostream& out, const Environment& environment, const Registry& registry);
 

@@ -24,7 +24,7 @@ Sample run_idle(Arena& arena, Control& control, const Job& job) {
     std::atomic<std::uint64_t>& received = control.received;
 
     Crew crew(control);
-    crew.start(0, job.cpus[0], [&] {
+    crew.start(0, job.cpu_of(0), [&] {
         typename Channel::Sender out(full);
         Message<kSize> message;
         for (Sequence next = 0;; ++next) {
@@ -32,7 +32,7 @@ Sample run_idle(Arena& arena, Control& control, const Job& job) {
             filled.fetch_add(1, std::memory_order_release);
         }
     });
-    crew.start(1, job.cpus[1], [&] {
+    crew.start(1, job.cpu_of(1), [&] {
         typename Channel::Receiver in(empty);
         take<Wait::block>(in, IgnoreMessage{});  // nobody sends
         received.fetch_add(1, std::memory_order_release);

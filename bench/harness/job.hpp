@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bench {
 
@@ -65,13 +66,43 @@ constexpr std::size_t ring_bytes(std::size_t message_size) { return ring_slots(m
 /// Even a run that is over at once, on a machine that is busy elsewhere, has seen this many messages.
 inline constexpr std::uint64_t kFewestMessages = 10;
 
-/// Side 0 produces (or asks, in a round trip), side 1 consumes (or answers).
+/// How many processes send and how many receive. One of each is a pair.
+struct Crowd {
+    std::size_t producers = 1;
+    std::size_t consumers = 1;
+
+    [[nodiscard]] constexpr std::size_t sides() const { return producers + consumers; }
+    friend constexpr bool operator==(const Crowd&, const Crowd&) = default;
+};
+inline constexpr std::size_t kMostOnASide = 16;
+inline constexpr Crowd kPair{};
+
+inline std::string in_words(const Crowd& crowd) {
+    return std::to_string(crowd.producers) + "x" + std::to_string(crowd.consumers);
+}
+
+/// Which loop measures: a pair's, which knows the message that is due, or that of many, which takes note of all that come.
+enum class Loop { pair, many };
+
+constexpr std::string_view name_of(Loop loop) { return loop == Loop::pair ? "pair" : "many"; }
+
+/// Of a pair, side 0 produces (or asks, in a round trip), side 1 consumes (or answers). Of a crowd, the producers come first.
 struct Job {
     Mode mode = Mode::stream;
     std::size_t size = 64;
     Wait wait = Wait::spin;
     double seconds = 0.25;
-    std::array<int, 2> cpus{0, 1};
+    std::vector<int> cpus{0, 1};
+    Loop loop = Loop::pair;
+    Crowd crowd{};
+
+    /// The pinning map: round robin, so that producers and consumers are spread alike.
+    [[nodiscard]] int cpu_of(std::size_t side) const { return cpus[side % cpus.size()]; }
+    [[nodiscard]] bool on_one_cpu() const { return cpu_of(0) == cpu_of(1); }
+    /// Whether somebody has to leave a CPU before another can go on.
+    [[nodiscard]] bool oversubscribed() const {
+        return crowd.sides() > cpus.size() || (cpus.size() > 1 && on_one_cpu());
+    }
 };
 
 struct Latency {
@@ -89,6 +120,7 @@ struct Sample {
     double cpu_s = 0;
     std::uint64_t sleeps = 0;       // voluntary context switches of both sides
     std::uint64_t preemptions = 0;  // involuntary ones
+    std::uint64_t reordered = 0;    // messages that came after a later one of their sender
     double pace_ns = 0;             // what the deliberately slow side waited per message
 };
 

@@ -71,6 +71,8 @@ std::string result(const Group& group, const Row& row) {
     const auto median_where = [&](bool wanted, auto&& get) {
         return number(wanted ? std::optional(median_of(row, get)) : std::nullopt);
     };
+    std::uint64_t reordered = 0;
+    for (const Sample& sample : row.samples) reordered += sample.reordered;
     const bool rate = good && row.samples.front().msgs_per_s.has_value();
     const auto msgs_per_s = [](const Sample& s) { return s.msgs_per_s.value_or(0); };
     const auto bytes_per_s = [&](const Sample& s) {
@@ -81,8 +83,9 @@ std::string result(const Group& group, const Row& row) {
         {"transport", in_quotes(row.traits().name)},
         {"mode", in_quotes(name_of(group.mode))},
         {"size", std::to_string(group.size)},
-        {"producers", "1"},
-        {"consumers", "1"},
+        {"producers", std::to_string(row.job.crowd.producers)},
+        {"consumers", std::to_string(row.job.crowd.consumers)},
+        {"loop", in_quotes(name_of(row.job.loop))},
         {"wait", in_quotes(name_of(row.job.wait))},
         {"msgs_per_s", median_where(rate, msgs_per_s)},
         {"bytes_per_s", median_where(rate, bytes_per_s)},
@@ -94,9 +97,11 @@ std::string result(const Group& group, const Row& row) {
         {"max", number(values ? std::optional(values->max) : std::nullopt)},
         {"rounds", std::to_string(row.samples.size())},
         {"ratio", object({{"floor", number(ratio_to_floor(group, row))},
-                          {"pipe", number(ratio(group, row, group.find_named_peer("pipe")))},
-                          {"best_peer", number(ratio_to_best_peer(group, row))}})},
+                          {"pipe", number(ratio(group, row, group.find_named_peer("pipe", row)))},
+                          {"best_peer", number(ratio_to_best_peer(group, row))},
+                          {"pair", number(ratio_to_pair(group, row))}})},
         {"seconds", median_where(good, [](const Sample& s) { return s.seconds; })},
+        {"reordered", std::to_string(reordered)},
         {"fault", row.fault().empty() ? "null" : in_quotes(row.fault())},
     });
 }
@@ -120,8 +125,9 @@ void write_json(std::ostream& out, const Environment& environment, const Registr
                 const Results& results, const std::vector<Target>& targets) {
     std::vector<std::pair<std::string, std::string>> facts;
     for (const auto& [key, value] : environment.facts) facts.emplace_back(key, in_quotes(value));
-    facts.emplace_back("cpu_numbers", object({{"sender", std::to_string(environment.cpus[0])},
-                                              {"receiver", std::to_string(environment.cpus[1])}}));
+    facts.emplace_back("cpu_numbers",
+                       object({{"sender", std::to_string(Job{.cpus = environment.cpus}.cpu_of(0))},
+                               {"receiver", std::to_string(Job{.cpus = environment.cpus}.cpu_of(1))}}));
     facts.emplace_back("floor_ns", object({{"median", number(environment.floor_ns.median)},
                                            {"min", number(environment.floor_ns.min)},
                                            {"max", number(environment.floor_ns.max)}}));

@@ -18,15 +18,17 @@ inline constexpr const char* kTimesBestPeer = "x the best peer";
 using Figure = std::function<std::optional<double>(const Group&, const Row&)>;
 
 inline std::optional<double> at(const Results& results, Mode mode, std::size_t size, std::string_view name,
-                                Wait wait, const Figure& of) {
-    const Group* group = find_group(results, mode, size);
-    const Row* row = group == nullptr ? nullptr : group->find(name, wait);
+                                Wait wait, const Figure& of, Loop loop = Loop::pair, Crowd crowd = kPair) {
+    const Group* group = find_group(results, mode, size, loop);
+    const Row* row = group == nullptr ? nullptr : group->find(name, wait, crowd);
     if (row == nullptr || !row->fault().empty() || row->samples.empty()) return {};
     return of(*group, *row);
 }
 
 inline Figure times_row(std::string_view name, Wait wait) {
-    return [=](const Group& group, const Row& row) { return ratio(group, row, group.find(name, wait)); };
+    return [=](const Group& group, const Row& row) {
+        return ratio(group, row, group.find(name, wait, row.job.crowd));
+    };
 }
 
 struct Extreme {

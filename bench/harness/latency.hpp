@@ -119,11 +119,11 @@ Sample run_rtt(Arena& arena, Control& control, const Job& job) {
     Channel back(arena);
 
     Crew crew(control);
-    crew.start(0, job.cpus[0], [&] {
+    crew.start(0, job.cpu_of(0), [&] {
         arena.prefault();
         ask<kWait, kSize>(there, back, control, job);
     });
-    crew.start(1, job.cpus[1], [&] {
+    crew.start(1, job.cpu_of(1), [&] {
         arena.prefault();
         answer<kWait, kSize>(there, back, control);
     });
@@ -192,11 +192,11 @@ Sample run_wake_up(Arena& arena, Control& control, const Job& job) {
     Channel channel(arena);
 
     Crew crew(control);
-    crew.start(0, job.cpus[0], [&] {
+    crew.start(0, job.cpu_of(0), [&] {
         arena.prefault();
         wake<kWait, kSize>(channel, control, job);
     });
-    crew.start(1, job.cpus[1], [&] {
+    crew.start(1, job.cpu_of(1), [&] {
         arena.prefault();
         be_woken<kWait, kSize>(channel, control);
     });

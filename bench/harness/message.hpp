@@ -52,11 +52,14 @@ template <std::size_t Size>
     return difference == 0;
 }
 
-/// The sequence number that a word was made from, if it was made by word_of at all.
-constexpr Sequence sequence_of(std::uint64_t word, std::size_t place) {
+inline constexpr std::uint64_t kSequenceInverse = [] {
     std::uint64_t inverse = kSequenceFactor;  // right in the lowest 3 bits; each step doubles them (Newton)
     for (int step = 0; step != 5; ++step) inverse *= 2 - kSequenceFactor * inverse;
-    return (word - place * kPlaceFactor) * inverse;
+    return inverse;
+}();
+/// The sequence number that a word was made from, if it was made by word_of at all.
+constexpr Sequence sequence_of(std::uint64_t word, std::size_t place) {
+    return (word - place * kPlaceFactor) * kSequenceInverse;
 }
 static_assert(sequence_of(word_of(123456789, 511), 511) == 123456789);
 

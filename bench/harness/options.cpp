@@ -45,11 +45,35 @@ std::size_t size_given(const std::string& text) {
     throw UsageError("no message size " + text + "; --list names them");
 }
 
-std::array<int, 2> pins_given(const std::string& text) {
-    const std::vector<std::string> cpus = split(text);
-    if (cpus.size() != 2)
-        throw UsageError("--pin wants two CPUs, the sender's and the receiver's: --pin 0,1");
-    return {number(cpus[0], 0, 1023), number(cpus[1], 0, 1023)};
+std::vector<int> pins_given(const std::string& text) {
+    std::vector<int> cpus;
+    for (const std::string& cpu : split(text)) cpus.push_back(number(cpu, 0, 1023));
+    if (cpus.size() < 2)
+        throw UsageError("--pin wants two CPUs or more, the sender's and the receiver's first: --pin 0,1");
+    return cpus;
+}
+
+std::vector<std::size_t> head_counts(const std::string& text) {
+    std::vector<std::size_t> counts;
+    for (const std::string& count : split(text))
+        counts.push_back(number<std::size_t>(count, 1, kMostOnASide));
+    return counts;
+}
+
+/// Side by side: --producers 1,2,4 --consumers 1,2,4 is 1x1, 2x2, 4x4. One number stands for as many as the other side has.
+std::vector<Crowd> crowds_of(const std::vector<std::size_t>& producers,
+                             const std::vector<std::size_t>& consumers) {
+    const auto one_of = [](const std::vector<std::size_t>& counts, std::size_t place) {
+        return counts.empty() ? 1 : counts.size() == 1 ? counts[0] : counts[place];
+    };
+    const std::size_t crowds = std::max(producers.size(), consumers.size());
+    for (const auto* counts : {&producers, &consumers})
+        if (counts->size() > 1 && counts->size() != crowds)
+            throw UsageError("--producers and --consumers name different numbers of crowds");
+    std::vector<Crowd> result;
+    for (std::size_t place = 0; place != crowds; ++place)
+        result.push_back({one_of(producers, place), one_of(consumers, place)});
+    return result;
 }
 
 void set_wait(Options& options, const std::string& text) {
@@ -65,6 +89,8 @@ Options parse_options(int argc, char** argv) {
     Options options;
     std::optional<unsigned> rounds;
     std::optional<double> seconds;
+    std::vector<std::size_t> producers;
+    std::vector<std::size_t> consumers;
 
     using Setter = std::function<void(const std::string&)>;
     const std::map<std::string, Setter> with_value{
@@ -80,6 +106,8 @@ Options parse_options(int argc, char** argv) {
         {"--rounds", [&](const std::string& text) { rounds = number(text, 1U, 1000U); }},
         {"--seconds", [&](const std::string& text) { seconds = number(text, 0.001, 60.0); }},
         {"--pin", [&](const std::string& text) { options.cpus = pins_given(text); }},
+        {"--producers", [&](const std::string& text) { producers = head_counts(text); }},
+        {"--consumers", [&](const std::string& text) { consumers = head_counts(text); }},
         {"--wait", [&](const std::string& text) { set_wait(options, text); }},
         {"--json", [&](const std::string& text) { options.json = text; }},
     };
@@ -108,6 +136,7 @@ Options parse_options(int argc, char** argv) {
         }
         setter->second(value);
     }
+    options.crowds = crowds_of(producers, consumers);
     options.rounds = rounds.value_or(options.quick ? 3 : options.rounds);
     options.seconds = seconds.value_or(options.quick ? 0.1 : options.seconds);
     return options;
@@ -115,7 +144,7 @@ Options parse_options(int argc, char** argv) {
 
 std::string usage() {
     return "usage: ipc_bench [option...]\n"
-           "Sends messages between two pinned processes over each transport, checks every one, and "
+           "Sends messages between pinned processes over each transport, checks every one, and "
            "compares.\n"
            "\n"
            "  --list              name transports, modes and sizes (--list=all: those that fail on purpose, "
@@ -126,7 +155,11 @@ std::string usage() {
            "  --wait WAIT         spin, block or both (default)\n"
            "  --rounds N          how often each transport runs per table (7)\n"
            "  --seconds S         how long one run lasts, at least (0.25)\n"
-           "  --pin A,B           CPU of the sender and of the receiver (the first two allowed)\n"
+           "  --producers P,P     so many senders, 1 to 16, streaming to so many receivers, over those "
+           "transports\n"
+           "  --consumers C,C     that take many on each side; lists go side by side: 1,4 and 1,4 is 1x1 and "
+           "4x4\n"
+           "  --pin A,B,...       CPU of the sender, of the receiver; of many, in turn (all allowed)\n"
            "  --quick             3 rounds of 0.1 s and fewer sizes: under 3 minutes\n"
            "  --json FILE         write all results\n"
            "  --help              this\n"

@@ -1,7 +1,6 @@
 // The command line of ipc_bench.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
@@ -29,7 +28,8 @@ struct Options {
     std::vector<std::size_t> sizes;       // empty: as the mode suggests
     unsigned rounds = 7;
     double seconds = 0.25;
-    std::optional<std::array<int, 2>> cpus;
+    std::optional<std::vector<int>> cpus;
+    std::vector<Crowd> crowds;  // not empty: only these, in the loop of many
     std::string json;
     std::string command;  // as typed, for the report
 };

@@ -24,7 +24,8 @@ std::optional<double> median_ratio(const Row& row, Mode mode, const PerRound& re
 }
 
 bool competes(const Row& other, const Row& row) {
-    return other.traits().kind == Kind::peer && (other.job.wait == row.job.wait || other.traits().own_way);
+    return other.traits().kind == Kind::peer && other.job.crowd == row.job.crowd &&
+           (other.job.wait == row.job.wait || other.traits().own_way);
 }
 
 }  // namespace
@@ -36,9 +37,9 @@ const std::string& Row::fault() const {
     return kNone;
 }
 
-const Row* Group::find(std::string_view transport, Wait wait) const {
+const Row* Group::find(std::string_view transport, Wait wait, Crowd crowd) const {
     for (const Row& row : rows)
-        if (row.traits().name == transport && row.job.wait == wait) return &row;
+        if (row.traits().name == transport && row.job.wait == wait && row.job.crowd == crowd) return &row;
     return nullptr;
 }
 
@@ -48,14 +49,14 @@ const Row* Group::floor() const {
     return nullptr;
 }
 
-const Row* Group::find_named_peer(std::string_view transport) const {
-    const Row* row = find(transport, Wait::block);
-    return row != nullptr ? row : find(transport, Wait::spin);
+const Row* Group::find_named_peer(std::string_view transport, const Row& row) const {
+    const Row* peer = find(transport, Wait::block, row.job.crowd);
+    return peer != nullptr ? peer : find(transport, Wait::spin, row.job.crowd);
 }
 
-const Group* find_group(const Results& results, Mode mode, std::size_t size) {
+const Group* find_group(const Results& results, Mode mode, std::size_t size, Loop loop) {
     for (const Group& group : results)
-        if (group.mode == mode && group.size == size) return &group;
+        if (group.mode == mode && group.size == size && group.loop == loop) return &group;
     return nullptr;
 }
 
@@ -115,6 +116,16 @@ std::optional<double> ratio_to_best_peer(const Group& group, const Row& row) {
         }
         return best;
     });
+}
+
+std::optional<double> ratio_to_pair(const Group& group, const Row& row) {
+    if (group.loop == Loop::pair || row.traits().kind == Kind::floor) return {};
+    return ratio(group, row, group.find(row.traits().name, row.job.wait));
+}
+
+std::string name_of_way(const Job& job) {
+    return (job.loop == Loop::many ? in_words(job.crowd) + ", " : std::string()) +
+           std::string(name_of(job.wait));
 }
 
 }  // namespace bench

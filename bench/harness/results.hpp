@@ -27,18 +27,19 @@ struct Group {
     Mode mode;
     std::size_t size;
     unsigned rounds;
-    std::vector<Row> rows;
-    std::map<std::string, std::string> left_out;  // why, and the names of the transports
+    Loop loop = Loop::pair;
+    std::vector<Row> rows{};
+    std::map<std::string, std::string> left_out{};  // why, and the names of the transports
 
-    [[nodiscard]] const Row* find(std::string_view transport, Wait wait) const;
+    [[nodiscard]] const Row* find(std::string_view transport, Wait wait, Crowd crowd = kPair) const;
     [[nodiscard]] const Row* floor() const;
-    /// A row under its name; of two waits the one asked for, else the transport's own way.
-    [[nodiscard]] const Row* find_named_peer(std::string_view transport) const;
+    /// A row under its name, as many on each side as in `row`; of two waits the one asked for, else the transport's own way.
+    [[nodiscard]] const Row* find_named_peer(std::string_view transport, const Row& row) const;
 };
 
 using Results = std::vector<Group>;
 
-const Group* find_group(const Results& results, Mode mode, std::size_t size);
+const Group* find_group(const Results& results, Mode mode, std::size_t size, Loop loop = Loop::pair);
 
 struct Spread {
     double median = 0, min = 0, max = 0;
@@ -64,7 +65,12 @@ double median_of(const Row& row, Get&& get) {
 std::optional<double> ratio(const Group& group, const Row& row, const Row* reference);
 /// The same against the floor: of a rate, messages per floor lap; of a latency, floor laps.
 std::optional<double> ratio_to_floor(const Group& group, const Row& row);
-/// The same against the best peer of each round: one that waits as the row does, or in its own way.
+/// The same against the best peer of each round: as many on each side, waiting as the row does, or in its own way.
 std::optional<double> ratio_to_best_peer(const Group& group, const Row& row);
+/// The same against the same transport and wait from one to one. Nothing in tables of pairs.
+std::optional<double> ratio_to_pair(const Group& group, const Row& row);
+
+/// How the sides of a run are and wait: "spin", or "4x4, block".
+std::string name_of_way(const Job& job);
 
 }  // namespace bench

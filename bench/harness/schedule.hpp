@@ -11,7 +11,7 @@
 namespace bench {
 
 /// The tables that these options ask for, without samples. Throws UsageError for a transport that is not there.
-Results plan(const Registry& registry, const Options& options, std::array<int, 2> cpus);
+Results plan(const Registry& registry, const Options& options, const std::vector<int>& cpus);
 
 /// Runs one table. `about_to_run` is told before each run what comes.
 void run_group(Group& group, const std::function<void(const Row&, unsigned round)>& about_to_run);
@@ -22,6 +22,6 @@ std::size_t count_runs(const Results& plan);
 const Transport* find_floor(const Registry& registry);
 
 /// The floor's own measurement, which every ratio to the floor stands on.
-Job floor_job(double seconds, std::array<int, 2> cpus);
+Job floor_job(double seconds, const std::vector<int>& cpus);
 
 }  // namespace bench

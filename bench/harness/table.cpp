@@ -23,7 +23,7 @@ std::string median_in(const std::optional<Spread>& spread, double unit) {
 }
 
 std::string wait_in_words(const Row& row) {
-    return std::string(name_of(row.job.wait)) + (row.traits().own_way ? " (its way)" : "");
+    return name_of_way(row.job) + (row.traits().own_way ? " (its way)" : "");
 }
 
 std::string sleeps_per_s(const Row& row) {
@@ -37,13 +37,15 @@ std::string cpu_ns_per_message(const Row& row) {
     }));
 }
 
-Line head(Mode mode) {
+Line head(const Group& group) {
+    const Mode mode = group.mode;
     if (mode == Mode::idle) return {"transport", "wait", "CPU %", "min..max", "wake-ups/s"};
     const Line ratios{"x floor", "x pipe", "x best peer", "CPU ns/msg", "sleeps/s"};
     Line line{"transport", "wait", "Mmsg/s", "min..max", "GB/s"};
     if (is_latency(mode))
         line = {"transport", "wait", "p50", "min..max", "p90", "p99", "p99.9", "p99.99", "max", "count"};
     line.insert(line.end(), ratios.begin(), ratios.end());
+    if (group.loop == Loop::many) line.emplace_back("x its 1x1");
     return line;
 }
 
@@ -75,10 +77,11 @@ Line line_of(const Group& group, const Row& row) {
         add_latencies(line, row);
     else
         line.push_back(median_in(values, 1e9 / static_cast<double>(group.size)));
-    line.insert(
-        line.end(),
-        {in_words(ratio_to_floor(group, row)), in_words(ratio(group, row, group.find_named_peer("pipe"))),
-         in_words(ratio_to_best_peer(group, row)), cpu_ns_per_message(row), sleeps_per_s(row)});
+    line.insert(line.end(),
+                {in_words(ratio_to_floor(group, row)),
+                 in_words(ratio(group, row, group.find_named_peer("pipe", row))),
+                 in_words(ratio_to_best_peer(group, row)), cpu_ns_per_message(row), sleeps_per_s(row)});
+    if (group.loop == Loop::many) line.push_back(in_words(ratio_to_pair(group, row)));
     return line;
 }
 
@@ -86,6 +89,7 @@ std::string title(const Group& group) {
     std::ostringstream out;
     out << name_of(group.mode) << ", " << group.size
         << " B: " << kModes[static_cast<std::size_t>(group.mode)].about;
+    if (group.loop == Loop::many) out << ", senders x receivers";
     if (is_latency(group.mode)) out << "; nanoseconds, median of the rounds";
     out << " (" << group.rounds << (group.rounds == 1 ? " round" : " rounds");
     if (const Row* floor = group.floor();
@@ -138,7 +142,7 @@ std::string in_words(const std::optional<double>& value) { return value ? in_wor
 
 void print_group(std::ostream& out, const Group& group) {
     out << "\n" << title(group) << "\n";
-    std::vector<Line> lines{head(group.mode)};
+    std::vector<Line> lines{head(group)};
     for (const Row& row : group.rows) {
         if (!row.fault().empty() || row.samples.empty()) continue;
         if (row.traits().kind == Kind::floor && is_throughput(group.mode)) continue;  // stands in the title
@@ -147,8 +151,15 @@ void print_group(std::ostream& out, const Group& group) {
     print_columns(out, lines, 2);
     for (const Row& row : group.rows)
         if (!row.fault().empty())
-            out << "  FAILED " << row.traits().name << " (" << name_of(row.job.wait) << "): " << row.fault()
+            out << "  FAILED " << row.traits().name << " (" << name_of_way(row.job) << "): " << row.fault()
                 << "\n";
+    for (const Row& row : group.rows) {
+        std::uint64_t reordered = 0;
+        for (const Sample& sample : row.samples) reordered += sample.reordered;
+        if (reordered != 0)
+            out << "  " << row.traits().name << " (" << name_of_way(row.job) << "): " << reordered
+                << " messages came after a later one of their sender\n";
+    }
     for (const auto& [reason, names] : group.left_out)
         out << "  left out (" << reason << "): " << names << "\n";
     out.flush();

@@ -10,6 +10,7 @@ namespace bench {
 std::vector<Target> judge(const Results& results) {
     std::vector<Target> targets = judge_spsc(results);
     for (Target& target : judge_bytes(results)) targets.push_back(std::move(target));
+    for (Target& target : judge_mpmc(results)) targets.push_back(std::move(target));
     return targets;
 }
 

@@ -27,6 +27,7 @@ struct Target {
 
 std::vector<Target> judge_spsc(const Results& results);
 std::vector<Target> judge_bytes(const Results& results);
+std::vector<Target> judge_mpmc(const Results& results);
 /// All of them, transport by transport.
 std::vector<Target> judge(const Results& results);
 

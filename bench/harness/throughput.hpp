@@ -66,7 +66,7 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
             if constexpr (kMode == Mode::burst) {
                 flush(sender);
                 control.await_burst(++bursts,
-                                    job.cpus[0] == job.cpus[1]);  // it counts until all of it has arrived
+                                    job.on_one_cpu());  // it counts until all of it has arrived
                 const std::int64_t pause_begin_ns = now_ns();
                 delay();
                 paused_ns += now_ns() - pause_begin_ns;
@@ -136,11 +136,11 @@ Sample run_throughput(Arena& arena, Control& control, const Job& job) {
     auto& paused_ns = arena.make<std::int64_t>(0);
 
     Crew crew(control);
-    crew.start(0, job.cpus[0], [&] {
+    crew.start(0, job.cpu_of(0), [&] {
         arena.prefault();
         produce<kMode, kWait, kSize>(channel, control, job, paused_ns);
     });
-    crew.start(1, job.cpus[1], [&] {
+    crew.start(1, job.cpu_of(1), [&] {
         arena.prefault();
         consume<kMode, kWait, kSize>(channel, control);
     });
@@ -148,7 +148,8 @@ Sample run_throughput(Arena& arena, Control& control, const Job& job) {
     Sample sample;
     sample.fault = crew.finish(time_limit_s(job));
     if (!sample.fault.empty()) return sample;
-    const auto& [producer, consumer] = control.sides;
+    const SideReport& producer = control.sides[0];
+    const SideReport& consumer = control.sides[1];
     sample.messages = consumer.messages;
     sample.seconds = static_cast<double>(consumer.end_ns - producer.begin_ns - paused_ns) * 1e-9;
     sample.msgs_per_s = static_cast<double>(consumer.messages) / sample.seconds;

@@ -38,8 +38,9 @@ namespace bench {
 enum class Kind {
     ours,
     peer,
-    floor,   // what the hardware or the kernel takes for one bare hand-over
-    broken,  // fails on purpose: proof that the checks work
+    baseline,  // written here to be compared by name: what a ring of ours would be without one of its promises
+    floor,     // what the hardware or the kernel takes for one bare hand-over
+    broken,    // fails on purpose: proof that the checks work
 };
 
 struct Traits {
@@ -52,6 +53,10 @@ struct Traits {
     std::size_t largest_size = kLargestSlot;  // in bytes
     bool streams = true;                      // false: carries one message at a time, so latency only
     bool ping_pongs = true;  // false: holds messages back to send some at once, so throughput only
+    bool many = false;       // takes many senders and many receivers, each message going to one
+    bool keeps_order =
+        true;  // false: of many, one sender's messages may come in another order, which is counted
+    bool pairs_in_quick = true;  // false: a quick run measures it among many only
     bool any_size = false;  // the sizes of messages may differ: a quick run measures it at VariableSizes only
 };
 
@@ -60,6 +65,11 @@ constexpr bool can_run(const Traits& traits, Mode mode, Wait wait, std::size_t s
     if (!(wait == Wait::spin ? traits.spins : traits.blocks)) return false;
     if (needs_sleepers(mode) && wait == Wait::spin) return false;
     return is_latency(mode) ? traits.ping_pongs : traits.streams;
+}
+
+/// Whether the loop of many can measure it. Slots of one size end where nobody makes larger ones, and so does this.
+constexpr bool can_run_many(const Traits& traits, Wait wait, std::size_t size) {
+    return traits.many && size <= kLargestSlot && can_run(traits, Mode::stream, wait, size);
 }
 
 /// A transport as the schedule sees it: its traits, and one function that forks, measures and reports.
@@ -109,16 +119,19 @@ concept BlockingReceiver = requires(Receiver receiver) {
     { receiver.receive(IgnoreMessage{}) } -> std::convertible_to<bool>;
 };
 
+struct TryAgainAtOnce {
+    void operator()() const {}
+};
+
 /// Writes message `sequence` and sends it: in `message`, or where it travels if the transport offers that. The two ways to
-/// wait are the same for every transport: try again at once, or let the transport sleep.
-template <Wait kWait, class Sender, class M>
-inline void put(Sender& sender, M& message, Sequence sequence) {
+/// wait are the same for every transport: try again, at once or after `refused()`, or let the transport sleep.
+template <Wait kWait, class Sender, class M, class Refused = TryAgainAtOnce>
+inline void put(Sender& sender, M& message, Sequence sequence, Refused&& refused = {}) {
     constexpr const char* kRefused = "the transport refused a message for good";
     if constexpr (InPlaceSender<Sender, M>) {
         const auto write = [sequence](M& place) { fill(place, sequence); };
         if constexpr (kWait == Wait::spin) {
-            while (!sender.try_send_in_place(write)) {
-            }
+            while (!sender.try_send_in_place(write)) refused();
         } else {
             if (!sender.send_in_place(write)) throw std::runtime_error(kRefused);
         }
@@ -126,8 +139,7 @@ inline void put(Sender& sender, M& message, Sequence sequence) {
         fill(message, sequence);
         if constexpr (kWait == Wait::spin) {
             static_assert(SpinSender<Sender, M>, "a transport whose traits say `spins` needs try_send");
-            while (!sender.try_send(message)) {
-            }
+            while (!sender.try_send(message)) refused();
         } else {
             static_assert(BlockingSender<Sender, M>, "a transport whose traits say `blocks` needs send");
             if (!sender.send(message)) throw std::runtime_error(kRefused);
@@ -141,12 +153,11 @@ inline void flush(Sender& sender) {
     if constexpr (requires { sender.flush(); }) sender.flush();
 }
 
-template <Wait kWait, class Receiver, class Use>
-inline void take(Receiver& receiver, Use&& use) {
+template <Wait kWait, class Receiver, class Use, class Refused = TryAgainAtOnce>
+inline void take(Receiver& receiver, Use&& use, Refused&& refused = {}) {
     if constexpr (kWait == Wait::spin) {
         static_assert(SpinReceiver<Receiver>, "a transport whose traits say `spins` needs try_receive");
-        while (!receiver.try_receive(use)) {
-        }
+        while (!receiver.try_receive(use)) refused();
     } else {
         static_assert(BlockingReceiver<Receiver>, "a transport whose traits say `blocks` needs receive");
         if (!receiver.receive(use)) throw std::runtime_error("the transport ended before the last message");

@@ -18,6 +18,7 @@ struct BoostMq {
                                     .spins = true,
                                     .blocks = true,
                                     .largest_size = kLargestSize,
+                                    .many = true,
                                     .any_size = true};
     using Queue = boost::interprocess::message_queue;
 

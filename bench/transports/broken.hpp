@@ -1,32 +1,36 @@
-// Four transports that go wrong at their fourth message, each in its way. A run with one of them must fail: that is
+// Transports that go wrong at their fourth message, each in its way, between a pair and among many. A run with one of them must fail: that is
 // how the checks of the harness are checked.
 #pragma once
 
 #include <algorithm>
 
 #include "transports/cached_index.hpp"
+#include "transports/vyukov.hpp"
 
 namespace bench {
 
 enum class Defect { drops, repeats, reorders, tears };
 
-constexpr std::string_view name_of(Defect defect) {
-    constexpr std::string_view kNames[] = {"broken-drops", "broken-repeats", "broken-reorders",
-                                           "broken-tears"};
-    return kNames[static_cast<int>(defect)];
+constexpr std::string_view name_of(Defect defect, bool many) {
+    constexpr std::string_view kNames[][2] = {{"broken-drops", "broken-drops-many"},
+                                              {"broken-repeats", "broken-repeats-many"},
+                                              {"broken-reorders", "broken-reorders-many"},
+                                              {"broken-tears", "broken-tears-many"}};
+    return kNames[static_cast<int>(defect)][many ? 1 : 0];
 }
 
-template <Defect kDefect>
+template <Defect kDefect, class Working = CachedIndex>
 struct Broken {
-    static constexpr Traits kTraits{.name = name_of(kDefect),
+    static constexpr Traits kTraits{.name = name_of(kDefect, Working::kTraits.many),
                                     .about = "goes wrong at its fourth message, so that the run must fail",
                                     .kind = Kind::broken,
                                     .spins = true,
-                                    .largest_size = 64};
+                                    .largest_size = 64,
+                                    .many = Working::kTraits.many};
 
     template <std::size_t Size>
     struct Channel {
-        using Good = CachedIndex::Channel<Size>;
+        using Good = typename Working::template Channel<Size>;
 
         explicit Channel(Arena& arena) : good(arena) {}
         Good good;
@@ -84,5 +88,9 @@ using BrokenDrops = Broken<Defect::drops>;
 using BrokenRepeats = Broken<Defect::repeats>;
 using BrokenReorders = Broken<Defect::reorders>;
 using BrokenTears = Broken<Defect::tears>;
+using BrokenDropsMany = Broken<Defect::drops, Vyukov>;
+using BrokenRepeatsMany = Broken<Defect::repeats, Vyukov>;
+using BrokenReordersMany = Broken<Defect::reorders, Vyukov>;
+using BrokenTearsMany = Broken<Defect::tears, Vyukov>;
 
 }  // namespace bench

@@ -19,6 +19,7 @@ struct Pipe {
         .blocks = true,
         .own_way = true,
         .largest_size = kLargestSize,
+        .many = true,
         .any_size = true};
 
     template <std::size_t Size>

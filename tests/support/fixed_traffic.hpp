@@ -1,4 +1,5 @@
-// The traffic of a kill storm over SpscRing: numbered messages of one size, by every verb.
+// The traffic of a kill storm over SpscRing: numbered messages of one size, by every verb. Its Sender serves MpmcRing, too
+// (crowd_traffic.hpp).
 #pragma once
 
 #include <array>
@@ -13,10 +14,10 @@
 
 namespace shmring::test {
 
-template <std::size_t kSize>
+template <std::size_t kSize, template <class> class RingOf = SpscRing>
 struct FixedTraffic {
     using Message = NumberedMessage<kSize>;
-    using Ring = SpscRing<Message>;
+    using Ring = RingOf<Message>;
 
     [[nodiscard]] static Ring make(std::uint64_t capacity, std::chrono::nanoseconds liveness_period) {
         return Ring::anonymous({.capacity = capacity, .liveness_period = liveness_period});
@@ -68,6 +69,7 @@ struct FixedTraffic {
             auto claim = calls.waiting == Waiting::spin ? out.try_claim() : out.claim();
             if (!claim) return claim.error();
             claim->operator->()->write(calls.next());
+            calls.linger();
             if (calls.random() % 16 == 0) return Status::ok;  // dropped: must not be sent
             calls.journal.before_call(1);
             claim->commit();

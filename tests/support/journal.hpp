@@ -15,6 +15,7 @@ struct alignas(64) SenderJournal {
     std::atomic<std::uint64_t> attempted{0};  ///< `sent`, and those of the call under way
     std::atomic<std::uint64_t> sent{0};
     std::atomic<std::uint64_t> lost_peers{0};  ///< calls that answered peer_lost
+    std::atomic<std::uint64_t> has_claim{0};   ///< 1 while it rests with a claim in hand
 
     void before_call(std::uint64_t messages) {
         attempted.store(sent.load(std::memory_order_relaxed) + messages, std::memory_order_release);

@@ -66,7 +66,14 @@ struct SendingCalls {
     std::uint64_t sender;
     SenderJournal& journal;
     std::minstd_rand random;
+    bool lingers = false;  ///< now and then rests with a claim in hand, to be killed there
 
+    void linger() {
+        if (!lingers || random() % 4 != 0) return;
+        journal.has_claim.store(1, std::memory_order_release);
+        pause_a_moment();
+        journal.has_claim.store(0, std::memory_order_release);
+    }
     /// Of the next message, or the one so many after it.
     [[nodiscard]] Number next(std::uint64_t ahead = 0) const {
         return {sender, journal.sent.load(std::memory_order_relaxed) + ahead};

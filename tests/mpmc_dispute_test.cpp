@@ -318,6 +318,44 @@ TEST(MpmcDispute, AnUnclaimedNameOfTheDeadIsLeftForItsNextHolderMayNameAndWinThe
         EXPECT_EQ(lab.intent(Lab::kVictim), Intent::of(ClaimSide::write, 3, 2));
     }
 }
+TEST(MpmcDispute, ALateRepairerCannotTakeTheNameFromWhoeverClaimsTheOrphanWithTheDeadOnesRecord) {
+    Lab lab({2, 3, 1, Delivery::at_least_once});
+    auto victim = lab.consumer(Lab::kVictim);
+    ASSERT_EQ(victim.claim(1), Status::ok);
+    const Intent read_by_the_late = lab.intent(Lab::kVictim);
+    lab.roll.dead[Lab::kVictim] = true;
+    EXPECT_TRUE(lab.recover());
+    EXPECT_EQ(lab.word(3), lab.word_when(3, State::orphaned));
+
+    lab.roll.dead[Lab::kVictim] = false;
+    auto heir = lab.consumer(Lab::kVictim);
+    ASSERT_EQ(heir.claim(1), Status::ok);
+    EXPECT_EQ(heir.deliveries(), 1U);
+    EXPECT_FALSE(lab.roll.clear(Lab::kVictim, read_by_the_late)) << "the last step of a repair begun before";
+    lab.name(Lab::kBystander, ClaimSide::read, 3, 1);  // leads every repair to the place
+    lab.roll.dead[Lab::kBystander] = true;
+    EXPECT_FALSE(lab.recover());
+    EXPECT_EQ(lab.word(3), lab.word_when(3, State::published, 1)) << "the heir reads it";
+}
+TEST(MpmcDispute, AnUnclaimedNameOfAnOrphanIsLeftUntilAnotherClaimedIt) {
+    Lab lab({2, 3, 0, Delivery::at_least_once});
+    lab.make_orphan(2);
+    const Intent named = Intent::of_orphan(2, 1);
+    lab.roll.intents[Lab::kVictim].set(named.value);
+    lab.roll.dead[Lab::kVictim] = true;
+    (void)lab.recover();
+    EXPECT_EQ(lab.intent(Lab::kVictim), named) << "the record's next holder may name and claim the same";
+
+    auto other = lab.consumer(Lab::kConsumer);
+    ASSERT_EQ(other.claim(1), Status::ok);
+    EXPECT_EQ(lab.intent(Lab::kConsumer), named);
+    EXPECT_FALSE(lab.recover());
+    EXPECT_EQ(lab.word(2), lab.word_when(2, State::published, 1));
+    other.hand_back(0);
+    other.settle();
+    (void)lab.recover();
+    EXPECT_EQ(lab.intent(Lab::kVictim), Intent{});
+}
 TEST(MpmcDispute, NobodysClaimIsRepairedWhenTheRingStandsStillForIt) {
     for (const Delivery delivery : kDeliveries) {
         Lab lab({3, 4, 3, delivery});

@@ -36,7 +36,7 @@ class MpmcRingConsumer
 
     MpmcRingConsumer() noexcept = default;
 
-    /// Takes up to messages.size() messages, at most 255, that stand side by side, with one claim and one wake-up of the producers.
+    /// Takes up to messages.size() messages, at most 223, that stand side by side, with one claim and one wake-up of the producers.
     /// Answers how many (at least one, unless there was no room for any), or the Status that says why none.
     [[nodiscard]] Result<std::size_t> try_pop_n(std::span<T> messages) noexcept {
         if (messages.empty()) return std::size_t{0};

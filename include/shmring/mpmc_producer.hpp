@@ -34,7 +34,7 @@ class MpmcRingProducer
 
     MpmcRingProducer() noexcept = default;
 
-    /// Publishes as many of the messages as fit, at most 255, side by side in the ring's order, with one claim and one wake-up. Answers
+    /// Publishes as many of the messages as fit, at most 223, side by side in the ring's order, with one claim and one wake-up. Answers
     /// how many (at least one, unless none were given), or the Status that says why none. If the process is killed meanwhile, the rest
     /// of them is stepped over.
     [[nodiscard]] Result<std::size_t> try_push_n(std::span<const T> messages) noexcept {

@@ -156,7 +156,7 @@ enum class Role : std::uint32_t { none = 0, producer = 1, consumer = 2, observer
 ///   0      incarnation   holder            everybody   how often this record was taken; odd while held, even when vacated
 ///   8      role          holder            tools       Role bits
 ///   12     reserved
-///   16     intent        holder            recoverers  the claim in hand (MPMC): position:56 | count:8
+///   16     intent        holder            recoverers  the claim in hand (MPMC): detail/intent.hpp
 ///   24     cursor        holder            everybody   reserved for a broadcast ring
 ///   32     lease         holder            recoverers  reserved for JoinableQueue
 ///   64     identity      holder            people      process, thread, namespace, start time, boot, command

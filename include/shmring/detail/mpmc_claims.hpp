@@ -31,6 +31,9 @@ class IntentHolder {
     void name(ClaimSide side, std::uint64_t position, std::uint64_t count) const noexcept {
         word_->store(Intent::of(side, position, count).value, release);  // [intent] release side
     }
+    void name_orphan(std::uint64_t position, std::uint64_t delivery) const noexcept {
+        word_->store(Intent::of_orphan(position, delivery).value, release);  // [intent] release side
+    }
     void clear() const noexcept { word_->store(0, release); }  // [intent] release side
 
  private:

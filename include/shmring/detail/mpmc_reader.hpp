@@ -175,7 +175,7 @@ class MpmcReader {
                 continue;
             }
             const SlotWord mine = SlotWord::of(slot.lap(), SlotState::published, word.deliveries() + 1);
-            intent_.name(ClaimSide::read, position, 1);
+            intent_.name_orphan(position, mine.deliveries());
             std::uint64_t expected = word.value;
             if (!slot.word().compare_exchange_strong(expected, mine.value, acq_rel, relaxed)) continue;
             auto& control = slots_.control();           // [claim] release side

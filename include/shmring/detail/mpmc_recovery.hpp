@@ -42,8 +42,7 @@ class MpmcRecovery {
         bool changed = false;
         for (std::uint32_t index = 0; index != roll_.count(); ++index) {
             const Intent intent = roll_.intent(index);  // [intent] acquire side
-            if (intent.count() == 0 || !is_claimed(intent.side(), intent.position()) || !roll_.is_dead(index))
-                continue;
+            if (intent.count() == 0 || !was_won(intent) || !roll_.is_dead(index)) continue;
             bool done = true;
             changed = repair_from(intent.side(), intent.position(), intent.count(), done) || changed;
             if (done) clear(index, intent);
@@ -100,6 +99,14 @@ class MpmcRecovery {
         const auto& word = side == ClaimSide::write ? slots_.control().tail : slots_.control().head;
         return position < kMaxPosition && (word.load(acquire) & ~kTailClosed) > position;
     }  // [claim] acquire side
+    /// Whether somebody claimed what the intent names: then no later holder of its record can name and claim the same. An orphan is
+    /// claimed by its word, long after the head passed it.
+    [[nodiscard]] bool was_won(Intent intent) const noexcept {
+        if (!is_claimed(intent.side(), intent.position())) return false;
+        if (intent.delivery() == 0) return true;
+        const Slot<Env> slot = slots_.at(intent.position());
+        return slot.read() != SlotWord::of(slot.lap(), SlotState::orphaned, intent.delivery() - 1);
+    }
     [[nodiscard]] bool is_done(ClaimSide side, std::uint64_t position) const noexcept {
         const Slot<Env> slot = slots_.at(position);
         const SlotWord word = slot.read();

@@ -26,7 +26,7 @@ struct ShmringBytesInPlace {
             template <class Write>
             bool try_send_in_place(Write&& write) {
                 auto claim = out.try_claim(Size);
-                return ShmringBytes::done(claim, shmring::Status::full) && commit(*claim, write);
+                return done(claim) && commit(*claim, write);
             }
             template <class Write>
             bool send_in_place(Write&& write) {
@@ -47,7 +47,7 @@ struct ShmringBytesInPlace {
             template <class Use>
             bool try_receive(Use&& use) {
                 const auto view = in.try_next();
-                return ShmringBytes::done(view, shmring::Status::empty) && look(*view, use);
+                return done(view) && look(*view, use);
             }
             template <class Use>
             bool receive(Use&& use) {

@@ -35,7 +35,7 @@ struct ShmringSpscBatch {
             /// What has not gone out stays for the next attempt.
             bool try_flush() {
                 const auto pushed = out.try_push_n(std::span(batch).subspan(begin, end - begin));
-                if (!pushed) return ShmringSpsc::failed(pushed.error(), shmring::Status::full);
+                if (!done(pushed)) return false;
                 begin += *pushed;
                 if (begin == end) begin = end = 0;
                 return end == 0;
@@ -56,7 +56,7 @@ struct ShmringSpscBatch {
             bool try_receive(Use&& use) {
                 if (next == end) {
                     const auto popped = in.try_pop_n(batch);
-                    if (!popped) return ShmringSpsc::failed(popped.error(), shmring::Status::empty);
+                    if (!done(popped)) return false;
                     next = 0;
                     end = *popped;
                 }

@@ -5,9 +5,7 @@
 
 #include <system_error>
 
-#include "harness/arena.hpp"
-#include "harness/transport.hpp"
-#include "harness/whole_message.hpp"
+#include "transports/descriptor_channel.hpp"
 
 namespace bench {
 
@@ -21,38 +19,13 @@ struct Socketpair {
         .any_size = true};
 
     template <std::size_t Size>
-    struct Channel {
+    struct Channel : DescriptorChannel<Size> {
         explicit Channel(Arena&) {
             constexpr int kBuffer = static_cast<int>(ring_bytes(Size));  // the kernel may grant less
-            if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0 ||
-                ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &kBuffer, sizeof kBuffer) != 0)
+            if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, this->ends) != 0 ||
+                ::setsockopt(this->ends[1], SOL_SOCKET, SO_SNDBUF, &kBuffer, sizeof kBuffer) != 0)
                 throw std::system_error(errno, std::generic_category(), "make a pair of sockets");
         }
-        ~Channel() {
-            ::close(ends[0]);
-            ::close(ends[1]);
-        }
-        Channel(const Channel&) = delete;
-        Channel& operator=(const Channel&) = delete;
-        int ends[2]{-1, -1};
-
-        struct Sender {
-            explicit Sender(Channel& channel) : end(channel.ends[1]) {}
-            bool send(const Message<Size>& message) { return write_whole(end, message); }
-            int end;
-        };
-
-        struct Receiver {
-            explicit Receiver(Channel& channel) : end(channel.ends[0]) {}
-            template <class Use>
-            bool receive(Use&& use) {
-                Message<Size> message;
-                if (!read_whole(end, message)) return false;
-                use(message);
-                return true;
-            }
-            int end;
-        };
     };
 };
 

@@ -27,18 +27,19 @@ def fields(names):
     return type("Fields", (Fields,), {"__slots__": names, "names": names, "freeze": property(attrgetter(*names))})
 
 
-# Below the bar: not in the real memory. `holders` is (role, holding, alive) per record: what the locks tell. The masks have a bit per
+# `hint`: the counters `orphans` and `searched` differ; `current` has a bit per record that searches and read `orphans` since it was last
+# bumped. That is all that the two counters tell anybody, and unlike them it does not grow.
+# Second line: not in the real memory. `holders` is (role, holding, alive) per record: what the locks tell. The masks have a bit per
 # position: `sent` published, `delivered` a call returned with it, `gone` what the calls of killed consumers may take with them.
-Shared = fields("tail head words headers data intents orphans skipped lost "
+Shared = fields("tail head words headers data intents hint current forgotten remembered skipped lost "
                 "holders crashes takes sent delivered gone unsent")
 
-# `left` to send, `fruitless` as in MpmcReader; then a claim: where, how many places, which of them, what was read.
+# `left` to send; then a claim: where, how many places, which of them, what was read.
 # Then a repair: which record, what it named, which position, which record is asked whether it names that too.
-Own = fields("role step left fruitless first count k word wanted padding deliveries again "
+Own = fields("role step left first count k word wanted padding deliveries again "
              "fresh index intent holding phase side base i named done repaired living counted places stand")
 AT_REST = Own([None] * len(Own.names))
-for name in "left fruitless".split():
-    setattr(AT_REST, name, 0)
+AT_REST.left = 0
 
 
 def put(row, index, value):
@@ -53,9 +54,10 @@ class Many:
         "intent-cleared-early": "the intent is cleared before the slot's word is stored",
         "living-not-asked": "recovery does not ask whether a living one names the position",
         "word-without-lap": "slot words have no lap, so they come back",
+        "orphan-announced-once": "who finds an orphan that another made does not announce it",
         "orphan-same-word": "an orphan that is claimed again gets the word that it had before",
         "unclaimed-cleared": "recovery clears a dead one's intent that was not claimed",
-        "taker-drops-disputed": "who takes a dead one's record clears its intent after one repair, settled or not",
+        "taker-notes-nothing": "who takes a dead one's record notes nothing when it clears an intent that is not settled",
         "orphan-named-plainly": "the name of an orphan's claim does not say which delivery it is",
         "taker-clears-first": "who takes a dead one's record clears its intent before it repairs",
     }
@@ -72,7 +74,7 @@ class Many:
     def start(self):
         count = len(self.records)
         shared = Shared((0, 0, (self.word(0, "free"),) * self.capacity, (None,) * self.capacity,
-                         (self.nothing,) * self.capacity, (None,) * count, 0, 0, 0,
+                         (self.nothing,) * self.capacity, (None,) * count, False, 0, 0, 0, 0, 0,
                          tuple((role, 0, True) for role, _ in self.records), 0, 0, 0, 0, 0, 0))
         return shared.freeze, [self.fresh(role, left).freeze for role, left in self.records]
 
@@ -117,7 +119,7 @@ class Many:
         s = Shared(shared)
         words = " ".join(f"{lap}{state[0:2]}{d or ''}" for lap, state, d in s.words)
         names = " ".join("-" if not i else f"{i[0][0]}{i[1]}" + (f"+{i[2]}" if i[2] > 1 else "") for i in s.intents)
-        return f"| tail {s.tail} head {s.head} | {words} | {names} | {s.orphans} {s.skipped} {s.lost}"
+        return f"| tail {s.tail} head {s.head} | {words} | {names} | {s.skipped} {s.lost}" + " hint" * s.hint
 
     # ---- words and names ----------------------------------------------------------------------------------------------
 
@@ -148,8 +150,6 @@ class Many:
         if self.read(s, position) != expected:
             return False
         self.store(s, position, word)
-        if sum(state == "orphaned" for _, state, _ in s.words) > s.orphans:
-            raise Broken("there are more orphans than the counter says")
         return True
 
     @staticmethod
@@ -185,7 +185,7 @@ class Many:
         """For a repair to do. One that begins earlier only reads until there is: `early` lets it."""
         if s.crashes == 0:
             return False
-        if s.orphans or any(intent and not holder[2] for intent, holder in zip(s.intents, s.holders)):
+        if s.forgotten != s.remembered or any(intent and not holder[2] for intent, holder in zip(s.intents, s.holders)):
             return True
         named = [intent for intent, holder in zip(s.intents, s.holders) if intent and holder[2]]
         for at in range(max(s.tail - self.capacity, 0), s.tail):
@@ -208,6 +208,7 @@ class Many:
 
     def kill(self, s, p, me):
         s.crashes += 1
+        self.stop_searching(s, me)
         s.holders = put(s.holders, me, (p.role, s.holders[me][1], False))
         if p.step in self.written_steps:
             s.unsent += self.unsent_by(s, p)
@@ -231,21 +232,33 @@ class Many:
         return [(f"{me} {role}r: takes the dead one's record", s.freeze, p.freeze)]
 
     def rest(self, p):
-        kept = p.role, p.left, p.fruitless
+        kept = p.role, p.left
         Own.__init__(p, AT_REST.freeze)
-        p.role, p.left, p.fruitless = kept
+        p.role, p.left = kept
         p.step = "begin"
 
     def enter(self, s, p, me):
-        """After the repair: what the former holder had in hand must be settled before the name goes."""
-        if s.intents[me] is None:
-            self.rest(p)
-            return "its record names nothing any more: begins"
-        if self.variant == "taker-drops-disputed" or not self.is_won(s, s.intents[me]):
-            p.step = "drop_old_intent"
-            return "the old intent is to be dropped"
-        self.start_repair(s, p, me, True)
-        return "the old intent is not settled: repairs again"
+        """After the repair: what a living one disputes is nobody's when the name is gone, and noted before."""
+        p.intent = s.intents[me]
+        p.step = "drop_old_intent"
+        if p.intent is not None and p.intent[0] == READ and self.variant != "taker-notes-nothing":
+            p.step = "look_at_old_claim"
+        return "its record names " + ("nothing" if p.intent is None else f"{p.intent[0]} {p.intent[1]} still")
+
+    def look_at_old_claim(self, s, p, me):
+        claimed = self.is_claimed(s, READ, p.intent[1])
+        p.step = "drop_old_intent" if not claimed else "note_forgotten" if self.redelivers else "count_forgotten"
+        return "which is " + ("claimed" if claimed else "not claimed")
+
+    def count_forgotten(self, s, p, me):
+        s.lost += p.intent[2]
+        p.step = "note_forgotten"
+        return "counts it as lost"
+
+    def note_forgotten(self, s, p, me):
+        s.forgotten = max(s.forgotten + 1, p.intent[1] + p.intent[2])
+        p.step = "drop_old_intent"
+        return "notes that it is nobody's"
 
     def drop_old_intent(self, s, p, me):
         s.intents = put(s.intents, me, None)
@@ -253,7 +266,7 @@ class Many:
             self.start_repair(s, p, me, True)
         else:
             self.rest(p)
-        return "drops the old intent"
+        return "clears the old intent"
 
     def is_won(self, s, intent):
         side, at, _, delivery = intent
@@ -359,12 +372,13 @@ class Many:
     # ---- reading: claim, find_oldest, claim_orphan --------------------------------------------------------------------
 
     def look_for_orphans(self, s, p, me):
-        p.again = s.orphans
-        if s.orphans == 0 or s.orphans == p.fruitless:
-            p.step = "read_head"
-        else:
-            p.step = "read_head_for_orphans"
-        return f"reads the number of orphans: {s.orphans}"
+        p.step = "start_search" if s.hint else "read_head"
+        return "reads the hint: " + ("there may be an orphan" if s.hint else "no orphan")
+
+    def start_search(self, s, p, me):
+        s.current |= 1 << me
+        p.step = "read_head_for_orphans"
+        return "reads the number of announcements"
 
     def read_head_for_orphans(self, s, p, me):
         p.first, p.count = max(s.head - self.capacity, 0), s.head
@@ -375,6 +389,7 @@ class Many:
     def look_at_orphan(self, s, p, me):
         word = self.read(s, p.first)
         if word[0] == self.word(p.first, "free")[0] and word[1] == "orphaned":
+            self.stop_searching(s, me)
             p.word = word
             p.step = "read_orphan_header" if self.has_headers else "name_orphan"
             p.places = 1
@@ -386,8 +401,17 @@ class Many:
     @staticmethod
     def no_orphan_at_the_end(p):
         if p.first == p.count:
-            p.fruitless = p.again
-            p.step = "read_head"
+            p.step = "end_search"
+
+    def end_search(self, s, p, me):
+        s.hint = not s.current >> me & 1    # an older number than the present one makes the hint true
+        self.stop_searching(s, me)
+        p.step = "read_head"
+        return "stores the number as searched"
+
+    @staticmethod
+    def stop_searching(s, me):
+        s.current &= ~(1 << me)
 
     def name_orphan(self, s, p, me):
         p.step = "claim_orphan"
@@ -396,20 +420,13 @@ class Many:
     def claim_orphan(self, s, p, me):
         again = p.word[2] + (self.variant != "orphan-same-word")
         if not self.swap(s, p.first, p.word, self.word(p.first, "published", again)):
-            p.step = "look_for_orphans"
+            p.step = "start_search"
             return "another was quicker with the orphan"
         if p.places == 0:
             raise Broken("a consumer claims an orphan whose header is nonsense")
         p.deliveries, p.count = again, p.places
-        p.step = "count_orphan_off"
-        return f"claims the orphan {p.first}"
-
-    def count_orphan_off(self, s, p, me):
-        s.orphans -= 1
-        if sum(state == "orphaned" for _, state, _ in s.words) > s.orphans:
-            raise Broken("there are more orphans than the counter says")
         self.start_reading(p)
-        return "counts one orphan less"
+        return f"claims the orphan {p.first}"
 
     def read_head(self, s, p, me):
         p.first, p.k, p.step = s.head, 0, "look_at_oldest"
@@ -545,7 +562,9 @@ class Many:
             p.index += 1
         p.intent = p.holding = p.side = p.base = p.i = p.word = p.repaired = p.named = p.done = p.living = p.places = None
         p.counted = p.phase = None
-        p.step = "read_intent" if p.index != len(self.records) else "read_stand_head"
+        p.step = "read_intent"
+        if p.index == len(self.records):
+            p.step = "read_forgotten" if self.takers else "read_stand_head"    # only takers write it
 
     def read_claim(self, s, p, me):
         side, first, count, delivery = p.intent
@@ -582,6 +601,44 @@ class Many:
             self.start_resolving(p, "record", *p.intent[:3])
         return f"repair: record {which} is " + ("alive" if alive else "dead")
 
+    def read_forgotten(self, s, p, me):
+        p.intent, p.step = s.forgotten, "read_remembered"
+        return f"repair: reads what is forgotten: {s.forgotten}"
+
+    def read_remembered(self, s, p, me):
+        p.step = "read_stand_head" if s.remembered == p.intent else "read_head_to_remember"
+        if p.step == "read_stand_head":
+            p.intent = None
+        return f"repair: reads what is remembered: {s.remembered}"
+
+    def read_head_to_remember(self, s, p, me):
+        p.stand, p.step = min(s.head, p.intent), "read_tail_to_remember"
+        return f"repair: reads the head: {s.head}"
+
+    def read_tail_to_remember(self, s, p, me):
+        first = max(s.tail - self.capacity, p.stand - self.capacity, 0)
+        p.done = True
+        self.remember_next(p, first)
+        return f"repair: reads the tail: {s.tail}"
+
+    def remember_next(self, p, at):
+        if at < p.stand:
+            done = p.done
+            self.start_resolving(p, "forgotten", READ, at, 1)
+            p.done = done
+        else:
+            p.step = "store_remembered" if p.done else "read_stand_head"
+            p.stand = None
+            self.forget_position(p)
+
+    def store_remembered(self, s, p, me):
+        s.remembered, p.intent, p.step = p.intent, None, "read_stand_head"
+        return "repair: all that was forgotten is settled"
+
+    @staticmethod
+    def forget_position(p):
+        p.phase = p.side = p.base = p.i = p.named = p.done = None
+
     def read_stand_head(self, s, p, me):
         p.stand, p.step = s.head, "read_stand_tail"
         return f"repair: reads the head: {s.head}"
@@ -611,7 +668,7 @@ class Many:
         word = self.read(s, at)
         after = self.after_dead_writer(at, word) if p.side == WRITE else self.after_dead_reader(at, word)
         if after == word:
-            self.resolved(s, p, me, "already done")
+            self.resolved_or_announce(s, p, me, "already done", word)
         else:
             p.word, p.repaired, p.living = word, after, -1
             if self.variant == "living-not-asked":
@@ -663,7 +720,7 @@ class Many:
         at = p.base + p.i
         p.living = None
         p.holding = None
-        if p.side == READ and p.repaired == self.free_again(at):
+        if p.repaired == self.free_again(at):
             self.free_further(p)
         else:
             self.count_or_swap(p)
@@ -687,7 +744,8 @@ class Many:
 
     def count_or_swap(self, p):
         p.places = None
-        p.counted = "skipped" if p.side == WRITE and p.i < p.named else "orphans" if p.repaired[1] == "orphaned" else None
+        is_counted = p.side == WRITE and (p.i < p.named or self.each_place_is_a_message)
+        p.counted = "skipped" if is_counted else None
         p.step = "count_repair" if p.counted else "swap_word"
 
     def count_repair(self, s, p, me):
@@ -699,26 +757,44 @@ class Many:
         at = p.base + p.i
         if self.swap(s, at, p.word, p.repaired):
             said = f"repair: {at} is now {p.repaired[1]}, lap {p.repaired[0]}"
-            self.resolved(s, p, me, "repaired")
+            self.resolved_or_announce(s, p, me, "repaired", p.repaired)
             return said
+        p.repaired = self.read(s, at)
         if p.counted:
             p.step = "take_count_back"
         else:
-            self.resolved(s, p, me, "already done")
+            self.resolved_or_announce(s, p, me, "already done", p.repaired)
         return "repair: another was quicker"
 
     def take_count_back(self, s, p, me):
         setattr(s, p.counted, getattr(s, p.counted) - 1)
-        self.resolved(s, p, me, "already done")
+        self.resolved_or_announce(s, p, me, "already done", p.repaired)
         return "repair: takes its count back"
+
+    def resolved_or_announce(self, s, p, me, how, word):
+        """Also where another made it an orphan: that one may have died before it said so."""
+        is_orphan = p.side == READ and word[1] == "orphaned" and word[0] == self.word(p.base + p.i, "free")[0]
+        if not is_orphan or (self.variant == "orphan-announced-once" and how != "repaired"):
+            self.resolved(s, p, me, how)
+        else:
+            p.word = p.living = p.counted = p.places = None
+            p.repaired, p.step = how, "announce"
+
+    def announce(self, s, p, me):
+        s.hint, s.current = True, 0
+        self.resolved(s, p, me, p.repaired)
+        return "repair: announces an orphan"
 
     def resolved(self, s, p, me, how):
         p.word = p.repaired = p.living = p.counted = p.places = None
-        if p.i < p.named and how not in ("repaired", "already done"):
+        if p.i < p.named and how == ("disputed" if p.phase == "forgotten" else how) and how not in ("repaired", "already done"):
             p.done = self.variant == "unclaimed-cleared" and how == "not claimed" and p.done
         p.i += 1
         p.step = "resolve"
-        if p.i < p.named or (p.side == WRITE and how == "repaired"):
+        if p.phase == "forgotten":
+            self.remember_next(p, p.base + 1)
+            return
+        if p.i < p.named or how == "repaired":
             return
         if p.phase == "record":
             self.leave_record(s, p, me)
@@ -726,22 +802,16 @@ class Many:
             stand, p.stand = p.stand, None
             self.start_resolving(p, "oldest read", READ, stand, 1)
         else:
-            p.fruitless = 0
-            if p.fresh:
-                self.forget_repair(p)
+            fresh = p.fresh
+            self.rest(p)
+            if fresh:
                 p.step = "enter"
-            else:
-                self.rest(p)
-
-    @staticmethod
-    def forget_repair(p):
-        p.phase = p.side = p.base = p.i = p.named = p.done = p.index = None
 
     def leave_record(self, s, p, me):
         if not p.done:
             self.next_record(s, p, me)
             return
-        p.side = p.base = p.i = p.named = p.done = None
+        self.forget_position(p)
         p.step = "count_lost" if p.intent[0] == READ and not self.redelivers else "clear_dead_intent"
 
     def count_lost(self, s, p, me):

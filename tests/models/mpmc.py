@@ -7,7 +7,7 @@ class MpmcRing(Many):
     nothing = (None, None)
     each_place_is_a_message, has_headers = True, False
     written_steps = ("write_first_half", "write_second_half", "publish")
-    held_steps = ("read_first_half", "read_second_half", "hand_back", "clear_read", "count_orphan_off")
+    held_steps = ("read_first_half", "read_second_half", "hand_back", "clear_read")
     publishing_step, freeing_step = "publish", "hand_back"
 
     def __init__(self, capacity, records, batch=1, **more):

@@ -12,7 +12,7 @@ class MpmcByteRing(Many):
     nothing = None
     each_place_is_a_message, has_headers = False, True
     written_steps = ("write_place", "write_header_behind", "write_word_behind", "write_header", "publish")
-    held_steps = ("read_place", "restamp", "hand_back", "clear_read", "count_orphan_off")
+    held_steps = ("read_place", "restamp", "hand_back", "clear_read")
     variants = {
         "first-word-first": "the first word of a record is freed before the further ones",
         "padding-first": "the padding's word is stored before the record's",

@@ -1,6 +1,7 @@
 """MpmcRing: a message is a slot, written and read in two halves."""
 from explorer import Broken
-from many import Many, put
+from many import Many
+from memory import put
 
 
 class MpmcRing(Many):

@@ -4,7 +4,8 @@ A record's length is in its header, beside the word of its first place; that wor
 read in one step, and a record of two is torn when its places are of different records.
 """
 from explorer import Broken
-from many import Many, put
+from many import Many
+from memory import put
 
 
 class MpmcByteRing(Many):

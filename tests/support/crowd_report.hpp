@@ -16,6 +16,7 @@ namespace shmring::test {
 struct CrowdReport {
     std::uint64_t kills = 0;
     std::uint64_t sender_kills = 0;
+    std::uint64_t stops = 0;
     std::uint64_t messages = 0;
     std::uint64_t missing = 0;   ///< acknowledged and not received
     std::uint64_t missable = 0;  ///< what killed receivers could have taken in the calls they died in
@@ -43,6 +44,7 @@ struct CrowdReport {
     CrowdReport& operator+=(const CrowdReport& more) {
         kills += more.kills;
         sender_kills += more.sender_kills;
+        stops += more.stops;
         messages += more.messages;
         missing += more.missing;
         missable += more.missable;

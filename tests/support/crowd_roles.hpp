@@ -34,7 +34,8 @@ struct CrowdPlan {
     std::uint64_t capacity = 1;
     Delivery delivery = Delivery::at_most_once;
     bool receives_in_place_only = false;  ///< with at_least_once: then nothing at all may be missing
-    int kills = 1;
+    bool stops_only = false;              ///< nobody is killed: they are stopped for a while and resumed
+    int kills = 1;                        ///< or stops
     std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(2);
     std::chrono::microseconds longest_rest{1500};  ///< between two kills
     std::uint64_t seed = 1;

@@ -42,7 +42,8 @@ class CrowdStorm {
 
     [[nodiscard]] CrowdReport run() {
         for (Member& member : members_) start(member);
-        while (report_.kills < static_cast<std::uint64_t>(plan_.kills) && step()) strike();
+        while (report_.kills + report_.stops < static_cast<std::uint64_t>(plan_.kills) && step())
+            plan_.stops_only ? halt() : strike();
         finish();
         for (Member& member : members_) member.process.reset();
         report_.add(oracle_, ring_.losses(), redelivers());
@@ -143,6 +144,15 @@ class CrowdStorm {
         const bool in_hand = report_.died_with_claim + report_.died_with_view != before;
         for (Member& survivor : members_)
             if (survivor.process && !victims.empty()) survivor.stopwatches.push_back({now_ns(), in_hand});
+    }
+    /// Up to three at a time, for longer than a liveness period.
+    void halt() {
+        std::vector<Member*> stopped;
+        for (std::size_t i = draw(3); i != 3; ++i) stopped.push_back(&members_[draw(members_.size())]);
+        for (const Member* member : stopped) member->process->kill(SIGSTOP);
+        (void)watch_for(draw(3 * static_cast<std::uint64_t>(plan_.liveness_period.count())));
+        for (const Member* member : stopped) member->process->kill(SIGCONT);
+        report_.stops += stopped.size();
     }
     void bury(Member& victim) {
         const Ended ended = victim.process->join();

@@ -89,7 +89,9 @@ class MpmcLab {
     [[nodiscard]] Memory::Consumer consumer(Who who) {
         return {ring.slots(), roll.intents.at(who), redelivers()};
     }
-    [[nodiscard]] auto recovery() { return detail::MpmcRecovery(ring.slots(), decltype(ring)::Producer::extent(), redelivers(), roll); }
+    [[nodiscard]] auto recovery() {
+        return detail::MpmcRecovery(ring.slots(), decltype(ring)::Producer::extent(), redelivers(), roll);
+    }
     bool recover() { return recovery().run(); }
     [[nodiscard]] detail::Intent intent(Who who) const { return {roll.intents.at(who).now()}; }
     void name(Who who, detail::ClaimSide side, std::uint64_t position, std::uint64_t count) {

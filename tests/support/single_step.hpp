@@ -35,6 +35,15 @@ class SteppedChild {
         child.kill(SIGKILL);
         return child.join().killed_by(SIGKILL) ? end : End::failed;
     }
+    /// The same, but it is killed as soon as `is_time()`, which is asked before the first instruction and after each.
+    template <class Body, class IsTime>
+    [[nodiscard]] static End kill_when(IsTime&& is_time, Body&& body) {
+        ChildProcess child = traced(body);
+        const End end = step_until(child, is_time);
+        if (end == End::cannot_be_traced || end == End::failed) return end;
+        child.kill(SIGKILL);
+        return child.join().killed_by(SIGKILL) ? end : End::failed;
+    }
     /// The same, but it stands still while `meanwhile` runs, and then goes on to its end, which must be a success.
     template <class Body, class Meanwhile>
     [[nodiscard]] static End stop_after(std::uint64_t instructions, Body&& body, Meanwhile&& meanwhile) {
@@ -58,9 +67,14 @@ class SteppedChild {
     }
     /// Brings it to its first mark, and on by so many instructions, or to its second mark.
     static End step(ChildProcess& child, std::uint64_t instructions) {
+        std::uint64_t done = 0;
+        return step_until(child, [&] { return done++ == instructions; });
+    }
+    template <class IsTime>
+    static End step_until(ChildProcess& child, IsTime&& is_time) {
         if (next_stop(child) != SIGSTOP)
             return child.join().exited_with(kCannotBeTriedHere) ? End::cannot_be_traced : End::failed;
-        for (std::uint64_t done = 0; done != instructions; ++done) {
+        while (!is_time()) {
             if (!go_on(child, PTRACE_SINGLESTEP)) return End::failed;
             const int stop = next_stop(child);
             if (stop == SIGSTOP) return End::finished;

@@ -9,8 +9,8 @@
 
 namespace shmring {
 
-/// What deaths have cost so far. Never too few (but for a call that was over in all but its return); for each process killed while it
-/// claimed or repaired, perhaps one claim too many.
+/// What deaths have cost so far, as far as it was repaired. For each process killed while it claimed or repaired, perhaps one claim too
+/// many. Not counted is what a consumer had handed back, and cleared its intent of, when it was killed before its pop returned.
 struct Losses {
     std::uint64_t skipped = 0;  ///< messages that were being written: their push had not returned
     std::uint64_t lost = 0;     ///< messages that were being read (at_most_once): their pop had not returned

@@ -134,6 +134,11 @@ class MpmcRecovery {
         if (settled) control.remembered.store(forgotten, relaxed);  // an older value costs one look more
         return changed;
     }
+    [[nodiscard]] bool is_skipped(std::uint64_t position) const noexcept {
+        if (position >= kMaxPosition) return false;
+        const Slot<Env> slot = slots_.at(position);
+        return slot.read() == slot.when(SlotState::skipped);
+    }
     /// The `count` places that a claim names, and from there on as long as there is something to repair: a record's further places have no
     /// name, and a batch must not cost a look for each of its places.
     bool repair_from(ClaimSide side, std::uint64_t first, std::uint64_t count, bool& done) noexcept {
@@ -143,7 +148,10 @@ class MpmcRecovery {
             const Outcome outcome = resolve(side, first + i, is_named);
             changed = changed || outcome == Outcome::repaired;
             if (is_named) done = done && (outcome == Outcome::repaired || outcome == Outcome::already_done);
-            if (i + 1 >= count && outcome != Outcome::repaired) return changed;
+            const bool goes_on =
+                outcome == Outcome::repaired || (side == ClaimSide::write && is_skipped(first + i));
+            if (i + 1 >= count && !goes_on)
+                return changed;  // skipped: by a repairer that died in the middle, perhaps
         }
     }
     [[nodiscard]] Outcome resolve(ClaimSide side, std::uint64_t position, bool is_named) noexcept {

@@ -150,7 +150,7 @@ class MemberEnd {
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
-        auto whole = to_the_end(attempt);
+        auto whole = with_consequences(attempt);
         const Status found = member_.try_once(whole, repairing());
         if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, whole, repairing());
         return found;
@@ -158,7 +158,7 @@ class MemberEnd {
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
-        return member_.wait(deadline_ns, stop, to_the_end(attempt), repairing(),
+        return member_.wait(deadline_ns, stop, with_consequences(attempt), repairing(),
                             [this]() noexcept { account(); });
     }
     /// After `count` messages were published or handed back.
@@ -175,14 +175,18 @@ class MemberEnd {
     Side side_{};
 
  private:
-    /// A stream has not ended before what a dead consumer had in hand was delivered again: who hears that it has may not ask again.
+    /// A consumer that steps over what the dead or the undecided left makes room, whatever it finds behind it. And a stream has not
+    /// ended before what a dead consumer had in hand was delivered again: who hears that it has may not ask again.
     template <class Attempt>
-    [[nodiscard]] auto to_the_end(Attempt& attempt) noexcept {
+    [[nodiscard]] auto with_consequences(Attempt& attempt) noexcept {
         return [this, &attempt]() noexcept {
             const Status status = attempt();
-            if (kRole == Role::producer || status != Status::closed || !redelivers_) [[likely]]
-                return status;
-            return repair(false) ? attempt() : status;
+            if constexpr (kRole == Role::consumer) {
+                if (const std::uint64_t places = side_.take_stepped_over(); places != 0) [[unlikely]]
+                    moved_on(places);
+                if (status == Status::closed && redelivers_ && repair(false)) return attempt();
+            }
+            return status;
         };
     }
     [[nodiscard]] auto repairing() noexcept {
@@ -204,7 +208,8 @@ class MemberEnd {
         return changed;
     }
     [[nodiscard]] bool readable() noexcept {
-        const Status status = member_.try_once([this]() noexcept { return side_.peek(); }, repairing());
+        const auto peek = [this]() noexcept { return side_.peek(); };
+        const Status status = member_.try_once(telling(peek), repairing());
         return status != Status::empty && status != Status::busy;
     }
     /// Brings the record's counters up to date: when we have to wait anyway, at close, and when we leave.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "shmring/detail/atomic.hpp"
 #include "shmring/detail/mpmc_claims.hpp"
@@ -60,6 +61,8 @@ class MpmcReader {
     [[nodiscard]] const Claimed& claimed() const noexcept { return claimed_; }
     /// How often the message in hand was given to a consumer that died with it.
     [[nodiscard]] std::uint64_t deliveries() const noexcept { return deliveries_; }
+    /// How many places were handed back since the last time without a message of theirs: producers may sleep for them.
+    [[nodiscard]] std::uint64_t take_stepped_over() noexcept { return std::exchange(stepped_over_, 0); }
     /// Whether the oldest message can be taken: a consumer that sleeps may be woken for it.
     [[nodiscard]] bool more() const noexcept {
         const std::uint64_t head = slots_.control().head.load(relaxed);  // a hint
@@ -105,6 +108,7 @@ class MpmcReader {
                 intent_.name(ClaimSide::read, seen, 1);
                 if (!head.compare_exchange_weak(seen, seen + places, acq_rel, acquire)) continue;
                 free_places(slots_, seen, places);  // [claim] release side, [advance] release side
+                stepped_over_ += places;
                 seen += places;
                 continue;
             } else if (await_change(slot, word)) {
@@ -194,6 +198,7 @@ class MpmcReader {
 
     IntentHolder<Env> intent_{};
     std::uint64_t deliveries_ = 0;
+    std::uint64_t stepped_over_ = 0;
     int patience_ = 0;
     bool redelivers_ = false;
 };

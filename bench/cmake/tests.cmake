@@ -37,7 +37,8 @@ expect(ATornMessageFailsTheRun 1 "torn message" --transports broken-tears ${shor
 expect(ARepeatedAnswerFailsTheRun 1 "repeated message"
     --transports broken-repeats --mode rtt --size 8 --rounds 1 --seconds 0.02)
 set(shortly_among_two --producers 2 --consumers 1 --size 8,64 --rounds 1 --seconds 0.02)
-expect(ALostMessageOfManyFailsTheRun 1 "lost message" --transports broken-drops-many ${shortly_among_two})
+expect(ALostMessageOfManyFailsTheRun 1 "lost message" --transports broken-drops-many --producers 2 --consumers 1
+    --size 64 --rounds 1 --seconds 0.02)
 expect(ARepeatedMessageOfManyFailsTheRun 1 "repeated message" --transports broken-repeats-many ${shortly_among_two})
 expect(AReorderedMessageOfManyFailsTheRun 1 "reordered message" --transports broken-reorders-many ${shortly_among_two})
 expect(ATornMessageOfManyFailsTheRun 1 "torn message" --transports broken-tears-many --producers 2 --consumers 2

@@ -37,7 +37,7 @@ inline void meet_all(Control& control, const Job& job, std::uint32_t phase) {
     while (control.arrived.load(std::memory_order_acquire) < job.crowd.sides() * phase) nap();
 }
 
-/// Until all that was sent has arrived; or nothing has for so long that it is lost, which the audit will say.
+/// Until all that was sent has arrived. Throws where nothing has for so long that it must be lost.
 inline void await_arrivals(const Accounts& accounts, const Job& job) {
     constexpr std::int64_t kGivenUpNs = 3'000'000'000;
     constexpr std::int64_t kLookEveryNs = 1'000;  // looking takes the receivers' lines from them
@@ -49,7 +49,9 @@ inline void await_arrivals(const Accounts& accounts, const Job& job) {
         const std::int64_t now = now_ns();
         if (received >= sent) return;
         if (received != before) moved_ns = now;
-        if (now - moved_ns > kGivenUpNs) return;
+        if (now - moved_ns > kGivenUpNs)
+            throw std::runtime_error("lost message: " + std::to_string(received) + " arrived of " +
+                                     std::to_string(sent));
         before = received;
         if (job.oversubscribed()) ::sched_yield();
         while (now_ns() - now < kLookEveryNs) {

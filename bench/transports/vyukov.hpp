@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 
 #include "harness/arena.hpp"
 #include "harness/control.hpp"
@@ -21,11 +22,13 @@ struct Vyukov {
         .pairs_in_quick = false};
 
     /// A slot's turn is the position of the sender that may write it, or that position + 1 for the receiver that may read it.
-    /// Turn and message share a line where they fit into one, as in MpmcRing.
+    /// Laid out as in MpmcRing: turn and message in one line where they fit into one, else the message on lines of its own.
+    static constexpr std::size_t kLine = 64;
+    static constexpr bool fits_in_a_line(std::size_t size) { return sizeof(std::uint64_t) + size <= kLine; }
     template <std::size_t Size>
-    struct alignas(Size <= 8 ? 16 : 64) Slot {
+    struct alignas(fits_in_a_line(Size) ? std::bit_ceil(sizeof(std::uint64_t) + Size) : kLine) Slot {
         std::atomic<std::uint64_t> turn;
-        Message<Size> message;
+        alignas(fits_in_a_line(Size) ? alignof(std::uint64_t) : kLine) Message<Size> message;
     };
 
     template <std::size_t Size>

@@ -209,7 +209,7 @@ class MemberEnd {
     }
     [[nodiscard]] bool readable() noexcept {
         const auto peek = [this]() noexcept { return side_.peek(); };
-        const Status status = member_.try_once(telling(peek), repairing());
+        const Status status = member_.try_once(with_consequences(peek), repairing());
         return status != Status::empty && status != Status::busy;
     }
     /// Brings the record's counters up to date: when we have to wait anyway, at close, and when we leave.

@@ -115,7 +115,8 @@ void consume_among(Channel& channel, Control& control, Accounts& accounts, const
         const std::uint64_t first = count;
         Meter meter;
         meter.start();
-        for (bool at_end = false; !at_end;) {
+        bool at_end = false;
+        while (!at_end) {
             take<kWait>(
                 receiver,
                 [&](const Message<kSize>& message) {

@@ -20,7 +20,7 @@ std::optional<double> at_many(const Results& results, std::size_t size, Wait wai
 Extreme collapse(const Results& results, Wait wait) {
     Extreme worst;
     for (const std::size_t size : kSizes) {
-        for (const std::size_t each : {2, 4, 8, 16}) {
+        for (const std::size_t each : std::array<std::size_t, 4>{2, 4, 8, 16}) {
             const Crowd crowd{each, each};
             const std::optional<double> kept = at_many(results, size, wait, crowd, ratio_to_pair);
             if (!kept || (worst.value && *kept >= *worst.value)) continue;

@@ -57,7 +57,7 @@ inline constexpr std::uint64_t kTailClosed = std::uint64_t{1} << 63;
 ///   512    writable     all                  consumers     EventLine: producers sleep here
 ///
 /// Invariant: head <= tail <= head + capacity. Both only grow. Counters are counted before the repair and taken back if another was
-/// quicker: they never say too little, and one too many for a recoverer killed in between.
+/// quicker: they never say too little of what was repaired, and one too many for a recoverer killed in between.
 template <class Env>
 struct MpmcControl {
     template <class T>

@@ -1,6 +1,8 @@
 // How a byte ring of many lies in its segment: the table of units, then the units.
 #include "shmring/mpmc_byte_ring.hpp"
 
+#include <algorithm>
+
 namespace shmring {
 
 namespace {
@@ -22,8 +24,9 @@ detail::SegmentSpec MpmcByteRing::spec(const MpmcByteRingOptions& options) noexc
     const std::uint64_t units = options.capacity_bytes / kUnitSize;
     const bool opening = options.capacity_bytes == 0;
     spec.minimum_units = opening ? 0 : options.capacity_messages == 0 ? 1 : units / options.capacity_messages;
-    spec.least_capacity =
-        opening ? 0 : kUnitSize * (options.capacity_messages == 0 ? 1 : options.capacity_messages);
+    const std::uint64_t least_units = std::clamp<std::uint64_t>(
+        options.capacity_messages, 1, std::uint64_t{1} << 57);  // more would not fit into a number
+    spec.least_capacity = opening ? 0 : kUnitSize * least_units;
     spec.delivery = options.delivery;
     spec.element_alignment = static_cast<std::uint32_t>(kUnitSize);
     spec.schema = options.schema;

@@ -5,17 +5,23 @@
 #include "shmring/detail/env.hpp"
 #include "shmring/detail/mpmc_layout.hpp"
 #include "shmring/detail/mpmc_slots.hpp"
+#include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"
 #include "shmring/segment.hpp"
 #include "support/ring_internals.hpp"
 
 namespace shmring::test {
 
-template <class T>
-[[nodiscard]] detail::MpmcControl<detail::ShippedEnv>& control_of(const MpmcRing<T>& ring) {
-    const Segment& segment = ring.segment();
+[[nodiscard]] inline detail::MpmcControl<detail::ShippedEnv>& mpmc_control_of(const Segment& segment) {
     return *reinterpret_cast<detail::MpmcControl<detail::ShippedEnv>*>(
         segment.at(segment.geometry().control_offset));
+}
+template <class T>
+[[nodiscard]] detail::MpmcControl<detail::ShippedEnv>& control_of(const MpmcRing<T>& ring) {
+    return mpmc_control_of(ring.segment());
+}
+[[nodiscard]] inline detail::MpmcControl<detail::ShippedEnv>& control_of(const MpmcByteRing& ring) {
+    return mpmc_control_of(ring.segment());
 }
 
 template <class T>

@@ -88,8 +88,9 @@ TYPED_TEST(MpmcLegacy, AWakeUpEatenByADyingWaiterCostsAMoment) {
             const OnCpu same(cpu);
             ASSERT_EQ(TypeParam::push(out, 5), Status::ok);
             eater.kill(SIGKILL);
-            ASSERT_TRUE(eater.join().killed_by(SIGKILL));
-            untouched = crowd_control(ring.segment()).head.load(std::memory_order_acquire) == 0;
+            // On a busy machine it may run all the same, take the message and end by itself before it is killed.
+            const bool killed = eater.join().killed_by(SIGKILL);
+            untouched = killed && crowd_control(ring.segment()).head.load(std::memory_order_acquire) == 0;
         }
         if (!untouched) continue;  // somebody was quick enough to take it
         ++eaten;

@@ -35,18 +35,10 @@ struct ByteTraffic {
 
         [[nodiscard]] Status send(Producer& out, SendingCalls& calls) {
             sizes_ = sizes(calls.style, most_);
-            switch (calls.style) {
-                case Style::single:
-                    return calls.random() % 2 == 0 ? send_one(out, calls) : send_gathered(out, calls);
-                case Style::batch: {
-                    const Status status = send_batch(out, calls);
-                    return status == Status::full && calls.waiting == Waiting::block ? send_one(out, calls)
-                                                                                     : status;
-                }
-                case Style::in_place:
-                    return send_in_place(out, calls);
-            }
-            return Status::corrupt;
+            return in_style(
+                calls,
+                [&] { return calls.random() % 2 == 0 ? send_one(out, calls) : send_gathered(out, calls); },
+                [&] { return send_batch(out, calls); }, [&] { return send_in_place(out, calls); });
         }
 
      private:
@@ -130,18 +122,10 @@ struct ByteTraffic {
 
         [[nodiscard]] Status receive(Consumer& in, ReceivingCalls& calls) {
             sizes_ = sizes(calls.style, most_);
-            switch (calls.style) {
-                case Style::single:
-                    return calls.random() % 2 == 0 ? receive_one(in, calls) : receive_text(in, calls);
-                case Style::batch: {
-                    const Status status = receive_batch(in, calls);
-                    return status == Status::empty && calls.waiting == Waiting::block ? receive_one(in, calls)
-                                                                                      : status;
-                }
-                case Style::in_place:
-                    return receive_in_place(in, calls);
-            }
-            return Status::corrupt;
+            return in_style(
+                calls,
+                [&] { return calls.random() % 2 == 0 ? receive_one(in, calls) : receive_text(in, calls); },
+                [&] { return receive_batch(in, calls); }, [&] { return receive_in_place(in, calls); });
         }
 
      private:

@@ -37,18 +37,9 @@ struct CrowdTraffic {
         explicit Receiver(const Ring&) {}
 
         [[nodiscard]] Status receive(Consumer& in, CrowdReceivingCalls& calls) {
-            switch (calls.style) {
-                case Style::single:
-                    return receive_one(in, calls);
-                case Style::batch: {
-                    const Status status = receive_batch(in, calls);
-                    const bool waits = status == Status::empty || status == Status::busy;
-                    return waits && calls.waiting == Waiting::block ? receive_one(in, calls) : status;
-                }
-                case Style::in_place:
-                    return receive_in_place(in, calls);
-            }
-            return Status::corrupt;
+            return in_style(
+                calls, [&] { return receive_one(in, calls); }, [&] { return receive_batch(in, calls); },
+                [&] { return receive_in_place(in, calls); });
         }
 
      private:

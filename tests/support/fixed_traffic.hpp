@@ -30,18 +30,9 @@ struct FixedTraffic {
         explicit Sender(const Ring&) {}
 
         [[nodiscard]] Status send(Producer& out, SendingCalls& calls) {
-            switch (calls.style) {
-                case Style::single:
-                    return send_one(out, calls);
-                case Style::batch: {
-                    const Status status = send_batch(out, calls);
-                    return status == Status::full && calls.waiting == Waiting::block ? send_one(out, calls)
-                                                                                     : status;
-                }
-                case Style::in_place:
-                    return send_in_place(out, calls);
-            }
-            return Status::corrupt;
+            return in_style(
+                calls, [&] { return send_one(out, calls); }, [&] { return send_batch(out, calls); },
+                [&] { return send_in_place(out, calls); });
         }
 
      private:
@@ -85,18 +76,9 @@ struct FixedTraffic {
         explicit Receiver(const Ring&) {}
 
         [[nodiscard]] Status receive(Consumer& in, ReceivingCalls& calls) {
-            switch (calls.style) {
-                case Style::single:
-                    return receive_one(in, calls);
-                case Style::batch: {
-                    const Status status = receive_batch(in, calls);
-                    return status == Status::empty && calls.waiting == Waiting::block ? receive_one(in, calls)
-                                                                                      : status;
-                }
-                case Style::in_place:
-                    return receive_in_place(in, calls);
-            }
-            return Status::corrupt;
+            return in_style(
+                calls, [&] { return receive_one(in, calls); }, [&] { return receive_batch(in, calls); },
+                [&] { return receive_in_place(in, calls); });
         }
 
      private:

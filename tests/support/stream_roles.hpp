@@ -34,6 +34,24 @@ namespace shmring::test {
 enum class Style { single, batch, in_place };
 enum class Waiting { spin, block };
 
+/// One call in the style asked for. A batch that found nothing to do, where one waits, is followed by a single call that waits.
+template <class Calls, class Single, class Batch, class InPlace>
+[[nodiscard]] Status in_style(const Calls& calls, Single&& single, Batch&& batch, InPlace&& in_place) {
+    switch (calls.style) {
+        case Style::single:
+            return single();
+        case Style::batch: {
+            const Status status = batch();
+            const bool nothing_yet =
+                status == Status::full || status == Status::empty || status == Status::busy;
+            return nothing_yet && calls.waiting == Waiting::block ? single() : status;
+        }
+        case Style::in_place:
+            return in_place();
+    }
+    return Status::corrupt;
+}
+
 /// How a role ends, as the exit status of its process.
 enum RoleEnd : int { kDone = 0, kNoSeat = 20, kFaulty = 21, kUnexpectedStatus = 40 /* + the Status */ };
 

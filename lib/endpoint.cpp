@@ -42,10 +42,7 @@ Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Role role, const WaitP
     end.control_ = &control;
     end.own_seat_ = &own;
     end.peer_seat_ = role == Role::producer ? &control.consumer_seat : &control.producer_seat;
-    if (role == Role::producer)
-        end.wait_at(control.writable, control.readable);
-    else
-        end.wait_at(control.readable, control.writable);
+    end.wait_at(control.readable, control.writable);
     return end;
 }
 

@@ -11,10 +11,7 @@ Member Member::join(std::shared_ptr<Segment> segment, Role role, const WaitPolic
     auto& control = *reinterpret_cast<Control*>(segment->at(segment->geometry().control_offset));
     if (!member.attend(std::move(segment), role, policy, error)) return member;
     member.control_ = &control;
-    if (role == Role::producer)
-        member.wait_at(control.writable, control.readable);
-    else
-        member.wait_at(control.readable, control.writable);
+    member.wait_at(control.readable, control.writable);
     return member;
 }
 

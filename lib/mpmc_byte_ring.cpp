@@ -15,6 +15,11 @@ using detail::kUnitSlot;
     return capacity / kUnitSize / minimum_units * minimum_units;
 }
 
+/// The table, up to where the units begin.
+[[nodiscard]] std::uint64_t table_size(std::uint64_t units) noexcept {
+    return detail::round_up(units * kUnitSlot.stride, kUnitSize);
+}
+
 }  // namespace
 
 detail::SegmentSpec MpmcByteRing::spec(const MpmcByteRingOptions& options) noexcept {
@@ -36,7 +41,7 @@ detail::SegmentSpec MpmcByteRing::spec(const MpmcByteRingOptions& options) noexc
     spec.control_size = sizeof(Control);
     spec.data_size_for = [](std::uint64_t capacity) noexcept {
         const std::uint64_t all = capacity / kUnitSize;
-        return detail::round_up(all * kUnitSlot.stride, kUnitSize) + all * kUnitSize;
+        return table_size(all) + all * kUnitSize;
     };
     return spec;
 }
@@ -44,9 +49,8 @@ detail::SegmentSpec MpmcByteRing::spec(const MpmcByteRingOptions& options) noexc
 detail::MpmcByteMemory<MpmcByteRing::Env> MpmcByteRing::memory(const Segment& segment) noexcept {
     const SegmentGeometry& geometry = segment.geometry();
     std::byte* table = segment.at(geometry.data_offset);
-    const std::uint64_t all = geometry.capacity / kUnitSize;
     return {{control(segment), table, units_in(geometry.capacity, geometry.minimum_units)},
-            table + detail::round_up(all * kUnitSlot.stride, kUnitSize),
+            table + table_size(geometry.capacity / kUnitSize),
             geometry.minimum_units};
 }
 

@@ -37,11 +37,6 @@ class ByteRingProducer
     friend class ByteRingClaim;
 
     void announce(std::size_t /*count*/) noexcept { end_.wake_peer(); }
-    [[nodiscard]] Result<void> published(Result<void> result) noexcept {
-        if (result) [[likely]]
-            announce(1);
-        return result;
-    }
     [[nodiscard]] Result<Claim> claimed(Status status, std::size_t most_bytes) noexcept;
 };
 
@@ -61,7 +56,7 @@ class ByteRingClaim {
         ByteRingProducer& producer = *std::exchange(producer_, nullptr);
         if (!producer.end_.usable()) return;  // a forked child's copy: the claim is its parent's
         producer.side_.publish(static_cast<std::uint32_t>(size), tag);
-        (void)producer.published(Status::ok);
+        producer.announce(1);
     }
 
  private:

@@ -37,11 +37,6 @@ class MpmcByteRingProducer
     friend class MpmcByteRingClaim;
 
     void announce(std::size_t count) noexcept { moved_on(count); }
-    [[nodiscard]] Result<void> published(Result<void> result) noexcept {
-        if (result) [[likely]]
-            announce(1);
-        return result;
-    }
     [[nodiscard]] Result<Claim> claimed(Status status, std::size_t most_bytes) noexcept;
 };
 

@@ -44,14 +44,15 @@ class Attendee {
     /// Takes a record in `segment`.
     [[nodiscard]] bool attend(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
                               SetupError& error) noexcept;
-    /// Where we sleep, and where those sleep who wait for us.
-    void wait_at(Line& own, Line& peers) noexcept {
-        own_line_ = &own;
-        peer_line_ = &peers;
+    /// Where consumers and where producers sleep: after attend(), which said what we are.
+    void wait_at(Line& readable, Line& writable) noexcept {
+        const bool writes = role_ == Role::producer;
+        own_line_ = writes ? &writable : &readable;
+        peer_line_ = writes ? &readable : &writable;
     }
     /// Gives the record back. Nothing happens in a forked child.
     void depart() noexcept;
-    /// What makes no sense in the ring: gives everything back and says so.
+    /// Says what makes no sense in the ring.
     void refuse_positions(SetupError& error, const char* what) noexcept;
 
     /// Waits at our line while `attempt()` answers `not_yet`.

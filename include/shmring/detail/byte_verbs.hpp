@@ -3,7 +3,7 @@
 //
 //   once(attempt), waiting(deadline, stop, attempt)     make one attempt, or as many as it takes
 //   side_                                               the algorithm: prepare(size), place(), publish(size, tag)
-//   announce(count), published(status)                  the wake-up after so many messages, or after one if it was one
+//   announce(count)                                     the wake-up after so many messages
 //   claimed(status, most), borrowed(status)             the guard over a message in place
 //   looking(), popping(buffer)                          one attempt each
 //   received(status), grown(container, call), decoded(value, call)
@@ -53,6 +53,11 @@ class ByteSendVerbs {
             self().announce(1);
     }
 
+    [[nodiscard]] Result<void> published(Result<void> result) noexcept {
+        if (result) [[likely]]
+            self().announce(1);
+        return result;
+    }
     /// Room for one message, its bytes by `write(std::byte* to)`, its publication.
     template <class Write>
     [[nodiscard]] Status write_message(std::size_t size, std::uint32_t tag, Write&& write) noexcept {
@@ -105,26 +110,26 @@ class ByteSendVerbs {
  public:
     /// Publishes a copy of `message` under a tag of the caller's. An empty message is a message.
     [[nodiscard]] Result<void> try_push(Bytes message, std::uint32_t tag = 0) noexcept {
-        return self().published(self().once(pushing(message, tag)));
+        return published(self().once(pushing(message, tag)));
     }
     /// Waits while there is no room.
     [[nodiscard]] Result<void> push(Bytes message, std::uint32_t tag = 0,
                                     const std::stop_token& stop = {}) noexcept {
-        return self().published(self().waiting(platform::kNever, stop, pushing(message, tag)));
+        return published(self().waiting(platform::kNever, stop, pushing(message, tag)));
     }
     /// Waits at most `timeout`; zero or less is one attempt and also answers timed_out.
     template <class Rep, class Period>
     [[nodiscard]] Result<void> try_push_for(Bytes message, std::chrono::duration<Rep, Period> timeout,
                                             std::uint32_t tag = 0,
                                             const std::stop_token& stop = {}) noexcept {
-        return self().published(self().waiting(deadline_after(timeout), stop, pushing(message, tag)));
+        return published(self().waiting(deadline_after(timeout), stop, pushing(message, tag)));
     }
     template <class Clock, class Duration>
     [[nodiscard]] Result<void> try_push_until(Bytes message,
                                               std::chrono::time_point<Clock, Duration> deadline,
                                               std::uint32_t tag = 0,
                                               const std::stop_token& stop = {}) noexcept {
-        return self().published(call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
+        return published(call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
             return self().waiting(ns, stop, pushing(message, tag));
         }));
     }
@@ -133,13 +138,13 @@ class ByteSendVerbs {
     template <class T>
     [[nodiscard]] Result<void> try_push_value(const T& value, std::uint32_t tag = 0) noexcept {
         static_assert(explain_codec<T>() && Encodable<T>);
-        return self().published(self().once(encoding(value, tag)));
+        return published(self().once(encoding(value, tag)));
     }
     template <class T>
     [[nodiscard]] Result<void> push_value(const T& value, std::uint32_t tag = 0,
                                           const std::stop_token& stop = {}) noexcept {
         static_assert(explain_codec<T>() && Encodable<T>);
-        return self().published(self().waiting(platform::kNever, stop, encoding(value, tag)));
+        return published(self().waiting(platform::kNever, stop, encoding(value, tag)));
     }
 
     template <class T, class Rep, class Period>
@@ -147,7 +152,7 @@ class ByteSendVerbs {
                                                   std::uint32_t tag = 0,
                                                   const std::stop_token& stop = {}) noexcept {
         static_assert(explain_codec<T>() && Encodable<T>);
-        return self().published(self().waiting(deadline_after(timeout), stop, encoding(value, tag)));
+        return published(self().waiting(deadline_after(timeout), stop, encoding(value, tag)));
     }
     template <class T, class Clock, class Duration>
     [[nodiscard]] Result<void> try_push_value_until(const T& value,
@@ -155,7 +160,7 @@ class ByteSendVerbs {
                                                     std::uint32_t tag = 0,
                                                     const std::stop_token& stop = {}) noexcept {
         static_assert(explain_codec<T>() && Encodable<T>);
-        return self().published(call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
+        return published(call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
             return self().waiting(ns, stop, encoding(value, tag));
         }));
     }
@@ -163,11 +168,11 @@ class ByteSendVerbs {
     /// Publishes the parts, one behind the other, as one message.
     [[nodiscard]] Result<void> try_push_gathered(std::span<const Bytes> parts,
                                                  std::uint32_t tag = 0) noexcept {
-        return self().published(self().once(gathering(parts, tag)));
+        return published(self().once(gathering(parts, tag)));
     }
     [[nodiscard]] Result<void> push_gathered(std::span<const Bytes> parts, std::uint32_t tag = 0,
                                              const std::stop_token& stop = {}) noexcept {
-        return self().published(self().waiting(platform::kNever, stop, gathering(parts, tag)));
+        return published(self().waiting(platform::kNever, stop, gathering(parts, tag)));
     }
     /// Publishes as many of the messages as fit, in order, with at most one wake-up. Answers how many (at least one, unless none
     /// were given), or the Status that says why none.

@@ -89,9 +89,9 @@ class MemberEnd {
     }
 
     /// A descriptor for epoll, poll or select that is readable while there is something to read: a message, the end of the
-    /// stream. Another consumer may be quicker. Wait level-triggered, then take messages by calls that do not wait until one answers `empty`:
-    /// only that makes it unreadable. It may be readable for nothing. Made by the first call, closed with this consumer; do not
-    /// read from it. Throws std::system_error: errc::no_bell, errc::untrusted_bell, errc::retired, errc::not_owner, or what the
+    /// stream. Another consumer may be quicker. Wait level-triggered, then take messages by calls that do not wait until one
+    /// answers `empty`: only that makes it unreadable. It may be readable for nothing. Made by the first call, closed with this
+    /// consumer; do not read from it. Throws std::system_error: errc::no_bell, errc::untrusted_bell, errc::retired, errc::not_owner, or what the
     /// system said.
     [[nodiscard]] int readable_fd() requires(kRole == Role::consumer) {
         SetupError error;
@@ -119,8 +119,6 @@ class MemberEnd {
  protected:
     template <class, class, class, class>
     friend class RingObject;
-
-    static constexpr std::uint64_t kNever = platform::kNever;
 
     MemberEnd() noexcept = default;
     MemberEnd(MemberEnd&&) noexcept = default;

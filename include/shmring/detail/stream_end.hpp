@@ -74,7 +74,6 @@ class StreamEnd {
     friend class RingObject;
 
     static constexpr Status kNotYet = kRole == Role::producer ? Status::full : Status::empty;
-    static constexpr std::uint64_t kNever = platform::kNever;
 
     StreamEnd() noexcept = default;
     StreamEnd(StreamEnd&&) noexcept = default;

@@ -34,8 +34,8 @@ using Words = std::array<std::uint64_t, 2>;
 /// Everything of the former holder that must not be taken for the new one's. Counters go on where they stood, and so does the
 /// intent of a dead one: what it names is the ring's to repair (detail/member_end.hpp).
 void introduce(Record& record, Role role) noexcept {
-    record.lease.store(0, relaxed);  // all of this is published by the incarnation
-    record.role.store(static_cast<std::uint32_t>(role), relaxed);
+    record.role.store(static_cast<std::uint32_t>(role),
+                      relaxed);  // all of this is published by the incarnation
 
     const platform::ProcessIdentity identity = platform::process_identity();
     const auto boot_id = std::bit_cast<Words>(identity.boot_id);
@@ -119,15 +119,8 @@ Participant Participant::attach(const Segment& segment, Role role, std::error_co
 }
 
 Participant Participant::attach(const ParticipantTable& table, Role role, std::error_code& error) noexcept {
-    error.clear();
-    Participant participant;
-    participant.table_ = table;
-    participant.token_word_ = platform::process_token_word();
-    participant.token_ = platform::process_token();
-    if (participant.token_ == 0) {
-        error = std::make_error_code(std::errc::not_enough_memory);  // the kernel refused the page
-        return participant;
-    }
+    Participant participant = blank(table, error);
+    if (error) return participant;
     // Each begins somewhere else, so that many who come at once do not queue at the same record. Records that
     // were given back come first: those of the dead can still tell people what happened.
     const auto start = table.count() == 0 ? 0 : platform::random_u64() % table.count();
@@ -137,15 +130,33 @@ Participant Participant::attach(const ParticipantTable& table, Role role, std::e
             const std::uint64_t seen =
                 table.record(index).incarnation.load(relaxed);  // a hint; the lock decides
             if (only_given_back && is_held(seen)) continue;
-            if (participant.try_take(index, role, error) || error) return participant;
+            if (participant.try_take(index, role, Leases::none, error) || error) return participant;
         }
     }
     error = make_error_code(errc::participants_exhausted);
     return participant;
 }
 
-/// False without an error: somebody else holds the record.
-bool Participant::try_take(std::uint32_t index, Role role, std::error_code& error) noexcept {
+Participant Participant::blank(const ParticipantTable& table, std::error_code& error) noexcept {
+    error.clear();
+    Participant participant;
+    participant.table_ = table;
+    participant.token_word_ = platform::process_token_word();
+    participant.token_ = platform::process_token();
+    if (participant.token_ == 0)
+        error = std::make_error_code(std::errc::not_enough_memory);  // the kernel refused the page
+    return participant;
+}
+
+Participant Participant::adopt(const ParticipantTable& table, std::uint32_t index, Role role,
+                               std::error_code& error) noexcept {
+    Participant participant = blank(table, error);
+    if (!error) (void)participant.try_take(index, role, Leases::any, error);
+    return participant;
+}
+
+/// False without an error: somebody else holds the record, or it has a lease, which is not for everybody to take over.
+bool Participant::try_take(std::uint32_t index, Role role, Leases leases, std::error_code& error) noexcept {
     if (!table_.crash_recovery()) return claim_unlocked(index, role);
     const std::uint64_t byte = table_.lock_byte(index);
     // Asking costs a tenth of trying. Any other answer than "held" is for take() to find out.
@@ -158,6 +169,10 @@ bool Participant::try_take(std::uint32_t index, Role role, std::error_code& erro
     }
     Record& record = table_.record(index);
     const std::uint64_t mine = next_holding(record.incarnation.load(acquire));  // [detach] acquire side
+    if (leases == Leases::none && record.lease.load(relaxed) != 0) {  // the lock is ours: nobody sets it now
+        lock_.release();
+        return false;
+    }
     introduce(record, role);
     record.incarnation.store(mine, release);  // [attach] release side
     own(index, mine);
@@ -183,16 +198,19 @@ void Participant::own(std::uint32_t index, std::uint64_t incarnation) noexcept {
     id_ = ParticipantId::of(index, incarnation);
 }
 
-void Participant::detach() noexcept {
-    if (owned_by_this_process()) {
-        record_->intent.store(0, release);  // [intent] release side
-        record_->lease.store(0, relaxed);
-        record_->role.store(static_cast<std::uint32_t>(Role::none), relaxed);
-        record_->incarnation.store(id_.incarnation() + 1, release);  // [detach] release side
-    }
+void Participant::leave_behind() noexcept {
     lock_.release();
     record_ = nullptr;
     id_ = {};
+}
+
+void Participant::detach() noexcept {
+    if (owned_by_this_process()) {
+        record_->intent.store(0, release);  // [intent] release side
+        record_->role.store(static_cast<std::uint32_t>(Role::none), relaxed);
+        record_->incarnation.store(id_.incarnation() + 1, release);  // [detach] release side
+    }
+    leave_behind();
 }
 
 }  // namespace shmring::detail

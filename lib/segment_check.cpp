@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "shmring/detail/env.hpp"
+#include "shmring/detail/lease.hpp"
 #include "shmring/detail/segment_header.hpp"
 
 namespace shmring::detail {
@@ -18,6 +19,7 @@ using Record = ParticipantRecord<ShippedEnv>;
 constexpr std::uint64_t kKnownRequiredFeatures = 0;
 constexpr std::size_t kDeliveryConstant = 5;
 constexpr std::size_t kMinimumUnitsConstant = 6;
+constexpr std::size_t kLeaseSizeConstant = 7;
 
 [[nodiscard]] const char* kind_name(RingKind kind) noexcept {
     switch (kind) {
@@ -35,6 +37,10 @@ constexpr std::size_t kMinimumUnitsConstant = 6;
             return "a broadcast ring";
         case RingKind::priority:
             return "a priority ring";
+        case RingKind::tasks:
+            return "a joinable queue";
+        case RingKind::byte_tasks:
+            return "a joinable queue of messages that differ in size";
     }
     return "a ring of a kind this version does not know";
 }
@@ -107,11 +113,12 @@ constexpr std::size_t kMinimumUnitsConstant = 6;
                          "it was made before this machine's last boot, what it holds may be torn");
 }
 
-/// Where the three sections lie that every ring has; 0 at first.
+/// Where the three sections lie that every ring has, and the leases of those that have tasks; 0 at first.
 struct Sections {
     Section participants{};
     Section control{};
     Section data{};
+    Section leases{};
 
     [[nodiscard]] Section* of(SectionKind kind) noexcept {
         switch (kind) {
@@ -121,6 +128,8 @@ struct Sections {
                 return &control;
             case SectionKind::data:
                 return &data;
+            case SectionKind::leases:
+                return &leases;
             default:
                 return nullptr;  // an optional feature's: none of ours
         }
@@ -201,20 +210,22 @@ struct Sections {
                                  header.constants[i], constants[i].ours);
     }
     const std::uint32_t delivery = header.constants[kDeliveryConstant];
-    const bool is_of_many = header.kind == RingKind::mpmc || header.kind == RingKind::mpmc_bytes;
-    const auto most_delivery =
-        static_cast<std::uint32_t>(is_of_many ? Delivery::at_least_once : Delivery::at_most_once);
+    const auto most_delivery = static_cast<std::uint32_t>(is_of_many(header.kind) ? Delivery::at_least_once
+                                                                                  : Delivery::at_most_once);
     if (delivery > most_delivery)
         return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 to %u", delivery,
                              most_delivery);
     const std::uint32_t minimum = header.constants[kMinimumUnitsConstant];
-    const bool has_units = header.kind == RingKind::mpmc_bytes;
+    const bool has_units = is_of_units(header.kind);
     const std::uint64_t most =
         has_units ? std::min<std::uint64_t>(kMaxMinimumUnits, header.capacity / kLineSize) : 0;
     if (minimum > most || (has_units && minimum == 0))
         return report.refuse(errc::corrupt_header,
                              "a record's least size is %u lines, possible is %u to %" PRIu64, minimum,
                              has_units ? 1u : 0u, most);
+    const std::uint32_t lease = header.constants[kLeaseSizeConstant];
+    if (has_leases(header.kind) ? !is_lease_size(lease) : lease != 0)
+        return report.refuse(errc::corrupt_header, "a lease takes %u bytes, which is not possible", lease);
     return true;
 }
 
@@ -233,6 +244,11 @@ struct Sections {
                              "control section is %" PRIu64 " bytes in the segment, %" PRIu64
                              " in this program",
                              sections.control.size, spec.control_size);
+    const std::uint64_t leases = leases_size(header.participant_count, header.constants[kLeaseSizeConstant]);
+    if (sections.leases.size != leases)
+        return report.refuse(errc::corrupt_header,
+                             "%u participants take %" PRIu64 " bytes of leases, the section has %" PRIu64,
+                             header.participant_count, leases, sections.leases.size);
     const std::uint64_t expected = data_size_of(spec, header.capacity);
     if (sections.data.size != expected)
         return report.refuse(errc::corrupt_header,
@@ -269,6 +285,8 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.control_size = sections.control.size;
     geometry.data_offset = sections.data.offset;
     geometry.data_size = sections.data.size;
+    geometry.leases_offset = sections.leases.offset;
+    geometry.lease_size = header.constants[kLeaseSizeConstant];
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "shmring/detail/env.hpp"
+#include "shmring/detail/lease.hpp"
 
 namespace shmring::detail {
 
@@ -58,6 +59,9 @@ class Fnv1a {
     if (spec.delivery > Delivery::at_least_once)
         return report.refuse(errc::bad_option, "delivery is %u, possible is 0 or 1",
                              static_cast<std::uint32_t>(spec.delivery));
+    if (has_leases(spec.kind) && !is_lease_size(spec.lease_size))
+        return report.refuse(errc::bad_option, "a lease takes %" PRIu64 " bytes, it must be at most %" PRIu64,
+                             spec.lease_size, kMaxLeaseSize);
     if (spec.control_size == 0 || spec.control_size > kMaxSegmentSize || spec.data_size_for == nullptr)
         return report.refuse(errc::bad_option, "the ring does not say how large its sections are");
     return true;
@@ -126,7 +130,10 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     geometry.control_size = spec.control_size;
     geometry.data_offset = geometry.control_offset + round_up(spec.control_size, kPageSize);
     geometry.data_size = data_size;
-    geometry.segment_size = geometry.data_offset + round_up(data_size, kPageSize);
+    geometry.leases_offset = geometry.data_offset + round_up(data_size, kPageSize);
+    geometry.lease_size = spec.lease_size;
+    geometry.segment_size = geometry.leases_offset +
+                            round_up(leases_size(geometry.participant_count, geometry.lease_size), kPageSize);
     if (geometry.segment_size > std::uint64_t{std::numeric_limits<std::ptrdiff_t>::max()})
         return report.refuse(errc::bad_option, "%" PRIu64 " bytes are more than this program can address",
                              geometry.segment_size);
@@ -158,7 +165,7 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
                         spec.block[2],
                         static_cast<std::uint32_t>(spec.delivery),
                         static_cast<std::uint32_t>(spec.minimum_units),
-                        0};
+                        static_cast<std::uint32_t>(spec.lease_size)};
     header.boot_id = process.boot_id;
     header.creator = creator_identity(process, origin.user_id);
     std::copy_n(spec.schema.begin(), std::min(spec.schema.size(), header.schema.size() - 1),
@@ -167,6 +174,9 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
                           geometry.participant_count * sizeof(Record)};
     header.sections[1] = {SectionKind::control, 0, geometry.control_offset, geometry.control_size};
     header.sections[2] = {SectionKind::data, 0, geometry.data_offset, geometry.data_size};
+    if (has_leases(geometry.kind))
+        header.sections[3] = {SectionKind::leases, 0, geometry.leases_offset,
+                              leases_size(geometry.participant_count, geometry.lease_size)};
     header.liveness_file = {origin.liveness_file.device, origin.liveness_file.inode};
 
     const auto* bytes = reinterpret_cast<const std::byte*>(&header);

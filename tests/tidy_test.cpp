@@ -19,7 +19,8 @@ namespace {
 // ---- what the tree looks like: extend these tables when it grows ---------------------------------------------------
 
 const std::vector<std::string> kAlgorithms = {"detail/spsc.hpp", "detail/spsc_bytes.hpp", "detail/mpmc.hpp",
-                                              "detail/mpmc_recovery.hpp", "detail/mpmc_bytes.hpp"};
+                                              "detail/mpmc_recovery.hpp", "detail/mpmc_bytes.hpp",
+                                              "detail/unfinished.hpp"};
 const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_count.hpp", "wait.hpp"};
 
 /// The layers of docs/design.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
@@ -32,6 +33,7 @@ const std::vector<Layer> kLayers = {
     {2, "layout", {"detail/layout.hpp"}},
     {2, "layout of many", {"detail/mpmc_layout.hpp"}},
     {2, "intents", {"detail/intent.hpp"}},
+    {2, "leases", {"detail/lease.hpp"}},
     {2, "seam", {"detail/env.hpp"}},
     {2, "sleeping", {"detail/event_count.hpp"}},
     {2, "sets of events", {"detail/event_set.hpp"}},
@@ -88,6 +90,13 @@ const std::vector<Layer> kLayers = {
      {"spsc_ring.hpp", "byte_ring.hpp", "mpmc_ring.hpp", "mpmc_byte_ring.hpp", "lib/byte_ring.cpp",
       "lib/mpmc_byte_ring.cpp"}},
     {4, "lanes", {"detail/queue_lane.hpp"}},
+    {4, "lanes of tasks", {"detail/task_lane.hpp"}},
+    {4, "tables of leases", {"detail/lease_table.hpp", "lib/lease_table.cpp"}},
+    {4, "desks", {"detail/desk.hpp"}},
+    {4, "workbenches", {"detail/workbench.hpp", "lib/workbench.cpp"}},
+    {4, "readers of tasks", {"detail/task_reader.hpp"}},
+    {5, "tasks", {"task.hpp"}},
+    {5, "halves of queues", {"detail/queue_sender.hpp"}},
     {5, "facades", {"queue.hpp", "joinable_queue.hpp", "pipe.hpp"}},
     {6, "umbrella", {"shmring.hpp"}},
 };

@@ -39,4 +39,20 @@ struct QueueOptions {
     SegmentOptions segment{};
 };
 
+/// `JoinableQueue<Job>::create("work", {.capacity = 256})`.
+struct JoinableQueueOptions {
+    std::uint64_t capacity = 0;        ///< as in QueueOptions
+    std::uint64_t capacity_bytes = 0;  ///< as in QueueOptions
+    /// Of the task in a worker's hand when it dies. at_most_once: lost, and counted, and join() says so; at_least_once: given to another
+    /// worker. What no pop has returned is never lost.
+    Delivery delivery = Delivery::at_most_once;
+    /// at_least_once, for types whose size varies: bytes of the largest task; 0: capacity_bytes / capacity. So much is kept for each
+    /// participant.
+    std::uint64_t max_task_bytes = 0;
+    std::uint32_t participants =
+        detail::kDefaultParticipants;  ///< as in RingOptions, and one for each task in hand
+    std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
+    SegmentOptions segment{};
+};
+
 }  // namespace shmring

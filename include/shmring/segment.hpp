@@ -69,6 +69,8 @@ struct SegmentSpec {
     std::uint64_t minimum_units =
         0;  ///< that a record takes in a byte ring of many; opening: whatever it has
     std::uint64_t least_capacity = 1;
+    std::uint64_t lease_size =
+        0;  ///< bytes per participant, where the kind has leases; opening: whatever it has
     std::uint64_t control_size = 0;
     /// Bytes of the data section for a capacity: on opening that is the one found, so the check needs the rule, not a number.
     /// Asked only about capacities whose blocks stay under kMaxSegmentSize, so that it cannot overflow.
@@ -98,6 +100,8 @@ struct SegmentGeometry {
     std::uint64_t control_size = 0;
     std::uint64_t data_offset = 0;
     std::uint64_t data_size = 0;
+    std::uint64_t leases_offset = 0;
+    std::uint64_t lease_size = 0;  ///< bytes per participant; 0: there are none
 
     friend bool operator==(const SegmentGeometry&, const SegmentGeometry&) = default;
 };

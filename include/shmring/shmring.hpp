@@ -3,6 +3,7 @@
 
 #include "shmring/byte_ring.hpp"
 #include "shmring/codec.hpp"
+#include "shmring/joinable_queue.hpp"
 #include "shmring/message.hpp"
 #include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"

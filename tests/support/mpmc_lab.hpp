@@ -74,6 +74,7 @@ class MpmcLab {
             return const_cast<Word&>(intents.at(index))
                 .compare_exchange_strong(intent.value, 0, detail::relaxed, detail::relaxed);
         }
+        void disown(std::uint64_t, std::uint64_t) const noexcept {}  // no leases here
     };
 
     explicit MpmcLab(const Standing& at) : standing(at), ring(at.capacity) {

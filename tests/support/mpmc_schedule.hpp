@@ -48,6 +48,7 @@ struct ScheduleRoll {
         return records.intents.at(index).compare_exchange_strong(intent.value, 0, detail::relaxed,
                                                                  detail::relaxed);
     }
+    void disown(std::uint64_t, std::uint64_t) const noexcept {}  // no leases here
 };
 
 /// `Kind` is a ring and how its messages are written and read:

@@ -4,6 +4,7 @@
 //   section participants participant_count x ParticipantRecord (256 bytes)
 //   section control      the ring's positions, seats and event words (one struct per kind of ring)
 //   section data         the ring's blocks
+//   section leases       where there are tasks: what their workers have in hand (detail/lease.hpp)
 //
 // Zero-filled memory is a valid, empty ring: creation writes the header and nothing else.
 // The structs that hold atomics are templates over the Env (detail/env.hpp), so that tests can own every access.
@@ -48,7 +49,21 @@ enum class RingKind : std::uint32_t {
     mpmc_bytes = 4,
     broadcast = 5,
     priority = 6,
+    tasks = 9,
+    byte_tasks = 10,
 };
+
+/// Whether the ring in a segment of this kind has many on both sides; and whether its messages differ in size.
+[[nodiscard]] constexpr bool is_of_many(RingKind kind) noexcept {
+    return kind == RingKind::mpmc || kind == RingKind::mpmc_bytes || kind == RingKind::tasks ||
+           kind == RingKind::byte_tasks;
+}
+[[nodiscard]] constexpr bool is_of_units(RingKind kind) noexcept {
+    return kind == RingKind::mpmc_bytes || kind == RingKind::byte_tasks;
+}
+[[nodiscard]] constexpr bool has_leases(RingKind kind) noexcept {
+    return kind == RingKind::tasks || kind == RingKind::byte_tasks;
+}
 
 }  // namespace shmring::detail
 
@@ -64,7 +79,14 @@ enum class Delivery : std::uint32_t {
 
 namespace shmring::detail {
 
-enum class SectionKind : std::uint32_t { none = 0, participants = 1, control = 2, data = 3, user = 4 };
+enum class SectionKind : std::uint32_t {
+    none = 0,
+    participants = 1,
+    control = 2,
+    data = 3,
+    user = 4,
+    leases = 5
+};
 
 /// One part of the segment. Offsets are multiples of 4096 and sections do not overlap.
 struct Section {
@@ -105,7 +127,7 @@ static_assert(sizeof(CreatorIdentity) == 48);
 ///   72     generation          random; tells a ring from its successor under the same name
 ///   80     liveness_period_ns  how often a blocked call asks who is alive
 ///   88     liveness_base       the lock byte of record 0 in the liveness file; all ones: there is none
-///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, least units of a record, 0}
+///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, least units of a record, bytes of a lease}
 ///   128    boot_id             of the machine's boot, zeros where unknown: what another boot left may be torn
 ///   144    creator             CreatorIdentity
 ///   192    schema              text, zero-terminated
@@ -148,7 +170,7 @@ static_assert(offsetof(SegmentHeader, segment_size) == 40 && offsetof(SegmentHea
               offsetof(SegmentHeader, retired) == 440 && sizeof(SegmentHeader) == 512);
 
 /// What a participant is to the ring. Bits, because a later facade may be both.
-enum class Role : std::uint32_t { none = 0, producer = 1, consumer = 2, observer = 4 };
+enum class Role : std::uint32_t { none = 0, producer = 1, consumer = 2, observer = 4, desk = 8 };
 
 /// One participant: one handle, used by one thread at a time. 256 bytes, four lines of one writer each.
 ///
@@ -158,7 +180,7 @@ enum class Role : std::uint32_t { none = 0, producer = 1, consumer = 2, observer
 ///   12     reserved
 ///   16     intent        holder            recoverers  the claim in hand (MPMC): detail/intent.hpp
 ///   24     cursor        holder            everybody   reserved for a broadcast ring
-///   32     lease         holder            recoverers  reserved for JoinableQueue
+///   32     lease         holder            recoverers  the task in hand (JoinableQueue): detail/lease.hpp
 ///   64     identity      holder            people      process, thread, namespace, start time, boot, command
 ///   128    counters      holder            tools       never reset while the record is held; outlive it
 ///   192    reserved

@@ -42,6 +42,8 @@ class MemberEnd {
     MemberEnd& operator=(const MemberEnd&) = delete;
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(member_); }
+    /// Whether it has a record and is this process's: not a forked child's copy.
+    [[nodiscard]] bool usable() const noexcept { return member_.usable(); }
 
     /// Ends the stream for every process and wakes the sleepers of both sides: no claim for writing succeeds any more (a message
     /// under construction is still delivered), readers get what is left, then closed.
@@ -167,7 +169,6 @@ class MemberEnd {
     void left_there() noexcept {
         member_.pass_on([this]() noexcept { return side_.more(); });
     }
-    [[nodiscard]] bool usable() const noexcept { return member_.usable(); }
 
     Member member_{};
     Side side_{};

@@ -29,6 +29,7 @@ namespace shmring::detail {
 ///   bool is_dead(index);                                     proven; may make a system call
 ///   bool clear(index, intent);                               takes a dead one's intent away, once; never one that
 ///                                                            may yet be claimed: a new holder could have named it, too
+///   void disown(position, deliveries);                       the message that a dead one had in hand is the ring's again
 template <class Env, SlotShape kShape, class Extent, class Roll>
 class MpmcRecovery {
  public:
@@ -168,6 +169,8 @@ class MpmcRecovery {
         if (find_living(side, position) != roll_.count()) return Outcome::disputed;
         if (repaired == slot.when_free_again() && !free_further_places(position, slot, word))
             return Outcome::already_done;
+        if (redelivers_ && !write && word.state() == SlotState::published)
+            roll_.disown(position, word.deliveries());  // before another can have it
         const bool given_up = redelivers_ && word.state() == SlotState::published &&
                               repaired.state() == SlotState::free;  // delivered too often
         auto* const counter = write && (is_named || is_named_at_all(side, position)) ? &control.skipped

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "shmring/detail/intent.hpp"
+#include "shmring/detail/lease.hpp"
 #include "shmring/detail/participants.hpp"
 
 namespace shmring::detail {
@@ -28,6 +29,17 @@ class ParticipantRoll {
     }
     [[nodiscard]] bool clear(std::uint32_t index, Intent intent) const noexcept {
         return me_.table().record(index).intent.compare_exchange_strong(intent.value, 0, relaxed, relaxed);
+    }
+    /// A dead worker had named this task, which is the ring's again. It alone could have named it so, and no other ever will.
+    void disown(std::uint64_t position, std::uint64_t deliveries) const noexcept {
+        const std::uint64_t name = LeaseWord::of(position, deliveries).value;
+        for (std::uint32_t index = 0; index != count(); ++index) {
+            auto& lease = me_.table().record(index).lease;
+            std::uint64_t expected = name;
+            if (lease.load(relaxed) == name)  // its owner is dead, and its stores came before its death
+                (void)lease.compare_exchange_strong(expected, 0, relaxed,
+                                                    relaxed);  // published by the slot's word
+        }
     }
 
  private:

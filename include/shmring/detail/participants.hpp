@@ -3,8 +3,7 @@
 // second mechanism.
 //
 // Edges:
-//   attach   the new holder stores `incarnation`, odd; who reads that number also sees its role and identity and
-//            the cleared lease
+//   attach   the new holder stores `incarnation`, odd; who reads that number also sees its role and identity
 //   detach   the holder stores `incarnation`, even; who reads that number, or the next one, also sees all that
 //            the holder wrote. (After a death the kernel orders instead: it lets the lock go after the last store.)
 #pragma once
@@ -102,7 +101,13 @@ class Participant {
                                             std::error_code& error) noexcept;
     [[nodiscard]] static Participant attach(const Segment& segment, Role role,
                                             std::error_code& error) noexcept;
+    /// Takes this record, whose holder died or left it behind, with the lease that is in it. Empty without an error: somebody else
+    /// holds it. Only with crash recovery.
+    [[nodiscard]] static Participant adopt(const ParticipantTable& table, std::uint32_t index, Role role,
+                                           std::error_code& error) noexcept;
     void detach() noexcept;
+    /// Lets the record go as a death would: what is named in it is for others to settle. Only with crash recovery.
+    void leave_behind() noexcept;
 
     [[nodiscard]] explicit operator bool() const noexcept { return record_ != nullptr; }
     [[nodiscard]] ParticipantId id() const noexcept { return id_; }
@@ -114,7 +119,10 @@ class Participant {
     }
 
  private:
-    [[nodiscard]] bool try_take(std::uint32_t index, Role role, std::error_code& error) noexcept;
+    enum class Leases { none, any };  // which records suit us
+    [[nodiscard]] bool try_take(std::uint32_t index, Role role, Leases leases,
+                                std::error_code& error) noexcept;
+    [[nodiscard]] static Participant blank(const ParticipantTable& table, std::error_code& error) noexcept;
     [[nodiscard]] bool claim_unlocked(std::uint32_t index, Role role) noexcept;
     void own(std::uint32_t index, std::uint64_t incarnation) noexcept;
 

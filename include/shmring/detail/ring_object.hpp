@@ -21,6 +21,11 @@ struct RingAccess {
     [[nodiscard]] static Ring make(std::shared_ptr<Segment> segment) noexcept {
         return Ring{std::move(segment)};
     }
+    /// What its algorithm works on.
+    template <class Ring>
+    [[nodiscard]] static auto memory(const Segment& segment) noexcept {
+        return Ring::memory(segment);
+    }
 };
 
 /// `Ring` provides `static auto memory(const Segment&)`: what the ends' algorithms need. An end has `enter(segment, memory, policy,

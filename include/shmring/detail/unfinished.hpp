@@ -1,0 +1,76 @@
+// What of a ring with many on both sides has not been handed back: for those who wait until everything is done.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "shmring/detail/atomic.hpp"
+#include "shmring/detail/mpmc_slots.hpp"
+
+namespace shmring::detail {
+
+/// `Extent` as in MpmcReader.
+template <class Env, SlotShape kShape, class Extent>
+class Unfinished {
+ public:
+    Unfinished() noexcept = default;
+    Unfinished(const MpmcSlots<Env, kShape>& slots, const Extent& extent) noexcept
+        : slots_(slots), extent_(extent) {}
+
+    /// Positions claimed for writing so far.
+    [[nodiscard]] std::uint64_t tail() const noexcept {
+        return slots_.control().tail.load(acquire) & ~kTailClosed;  // [claim] acquire side
+    }
+    /// Whether every message before `tail`, which is what tail() said, was handed back. Then whoever had one in hand has named it
+    /// elsewhere before this answer, or is done with it.
+    [[nodiscard]] bool none_before(std::uint64_t tail) const noexcept {
+        if (tail >= kMaxPosition) return false;
+        const std::uint64_t head =
+            std::min(slots_.control().head.load(acquire), tail);  // [advance] acquire side
+        for (std::uint64_t position = oldest(tail); position != head; ++position) {
+            if (is_message(position)) return false;
+        }
+        // Nobody has come to these yet: nothing may be there but what is to be stepped over.
+        for (std::uint64_t position = head; position < tail;) {
+            const Slot<Env> slot = slots_.at(position);
+            const SlotWord word = slot.read();
+            const std::uint64_t places = word.lap() > slot.lap() ? 1 : extent_.skipped(slots_, slot, word);
+            if (places == 0) return false;
+            position += places;
+        }
+        return true;
+    }
+    /// Messages that are published and not handed back: exact while nobody moves.
+    [[nodiscard]] std::uint64_t count() const noexcept {
+        const std::uint64_t last = tail();
+        if (last >= kMaxPosition) return 0;
+        std::uint64_t sum = 0;
+        for (std::uint64_t position = oldest(last); position != last; ++position) {
+            if (is_message(position)) ++sum;
+        }
+        return sum;
+    }
+    /// Whether the message of this position and delivery is in the ring, in somebody's hand, and not handed back.
+    [[nodiscard]] bool holds(std::uint64_t position, std::uint64_t deliveries) const noexcept {
+        if (position >= kMaxPosition) return false;
+        const Slot<Env> slot = slots_.at(position);
+        return slot.read() == SlotWord::of(slot.lap(), SlotState::published, deliveries);
+    }
+
+ private:
+    [[nodiscard]] std::uint64_t oldest(std::uint64_t tail) const noexcept {
+        return tail > slots_.capacity() ? tail - slots_.capacity() : 0;
+    }
+    /// The slot of a message's first place says so; the further ones say nothing.
+    [[nodiscard]] bool is_message(std::uint64_t position) const noexcept {
+        const Slot<Env> slot = slots_.at(position);
+        const SlotWord word = slot.read();
+        return word.lap() == slot.lap() &&
+               (word.state() == SlotState::published || word.state() == SlotState::orphaned);
+    }
+
+    MpmcSlots<Env, kShape> slots_{};
+    Extent extent_{};
+};
+
+}  // namespace shmring::detail

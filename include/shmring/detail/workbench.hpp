@@ -1,0 +1,117 @@
+// The desks of one handle of a joinable queue: as many as it has tasks in hand. And what every handle does for those of the dead.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "shmring/detail/desk.hpp"
+#include "shmring/detail/env.hpp"
+#include "shmring/detail/event_count.hpp"
+#include "shmring/detail/mpmc_layout.hpp"
+#include "shmring/detail/participants.hpp"
+#include "shmring/result.hpp"
+#include "shmring/segment.hpp"
+
+namespace shmring::detail {
+
+/// One thread at a time, but for finish(), which any thread of the process may call. Stays where it is while tasks are in hand.
+class Workbench {
+ public:
+    static constexpr std::size_t kMaxDesks = 64;
+
+    explicit Workbench(std::shared_ptr<Segment> segment) noexcept;
+    Workbench(const Workbench&) = delete;
+    Workbench& operator=(const Workbench&) = delete;
+    /// What is in hand is left to others.
+    ~Workbench() { leave(); }
+    void leave() noexcept;
+
+    /// A desk without a task; null: all kMaxDesks hold one, or no record was free.
+    [[nodiscard]] Desk* free_desk() noexcept {
+        if (desks_[0] && desks_[0].is_free()) [[likely]]
+            return &desks_[0];
+        return another_desk();
+    }
+    /// The task is done: who joins may be waiting for just this one.
+    void finish(Desk& desk) noexcept {
+        if (!desk.usable()) return;  // a forked child's copy: the task is its parent's
+        desk.clear();
+        if (EventCount<ShippedEnv>::somebody_waits(leases_.control().finished) && ring_looks_empty())
+            [[unlikely]]
+            wake_joiners();
+    }
+    /// The task is left to others: delivered again, or counted as lost.
+    void abandon(Desk& desk) noexcept;
+
+    /// For tasks without a guard: the oldest of them is done. overflow: there is none.
+    void take_off_guard(const Desk& desk) noexcept;
+    [[nodiscard]] Result<void> finish_oldest() noexcept;
+
+    /// Now and then: whether a liveness period has passed since the last time. `often`: look at the clock; else at every 64th call.
+    [[nodiscard]] bool is_time_to_look(bool often) noexcept {
+        return (often || ++calls_ % kCallsPerLook == 0) && period_passed();
+    }
+    /// Looks after the desks of the dead. Where their tasks are not delivered again, counts them as lost. Where they are, takes over
+    /// one, with its task: null if there is none. `in_ring(word)`: whether that task's place in the ring was not handed back, so that
+    /// it is the ring's to deliver.
+    template <class InRing>
+    [[nodiscard]] Desk* adopt(InRing&& in_ring) noexcept {
+        for (std::uint32_t index = 0; index != leases_.records().count(); ++index) {
+            if (!is_left_behind(index)) continue;
+            Desk* const place = leases_.redelivers() ? empty_place() : &spare_;
+            if (place == nullptr) return nullptr;  // our hands are full
+            if (!take_over(index, *place)) continue;
+            const LeaseWord task = place->lease();
+            // Whoever takes the place in the ring away from the dead clears the lease first.
+            const bool in_its_hand = task && !in_ring(task) && place->lease() == task;
+            if (task && !in_its_hand && place->lease()) {
+                place->put_back();  // the ring's recovery has yet to see it
+            } else if (!in_its_hand) {
+                place->leave();
+            } else if (leases_.redelivers() && task.deliveries() != LeaseWord::kMaxDeliveries) {
+                place->deliver_again();
+                return place;
+            } else {
+                place->give_up();
+                place->leave();
+                wake_joiners();
+            }
+        }
+        return nullptr;
+    }
+    /// Whether a dead worker's task waits for a worker and there is none but ourselves.
+    [[nodiscard]] bool is_deserted(std::uint32_t own_consumers) const noexcept;
+    [[nodiscard]] const LeaseTable& leases() const noexcept { return leases_; }
+    void wake_joiners() noexcept { EventCount<ShippedEnv>::notify_all(leases_.control().finished); }
+
+ private:
+    static constexpr std::uint32_t kCallsPerLook = 64;
+
+    [[nodiscard]] bool ring_looks_empty() const noexcept {
+        const std::uint64_t tail =
+            control_->tail.load(relaxed) & ~kTailClosed;  // hints: who joins looks itself
+        return tail == control_->head.load(relaxed);
+    }
+    [[nodiscard]] bool period_passed() noexcept;
+    [[nodiscard]] Desk* another_desk() noexcept;
+    [[nodiscard]] Desk* empty_place() noexcept;
+    [[nodiscard]] bool is_ours(std::uint32_t index) const noexcept;
+    [[nodiscard]] bool is_left_behind(std::uint32_t index) const noexcept;
+    [[nodiscard]] bool take_over(std::uint32_t index, Desk& place) noexcept;
+
+    std::shared_ptr<Segment> segment_;
+    LeaseTable leases_;
+    const MpmcControl<ShippedEnv>* control_;
+    std::array<Desk, kMaxDesks> desks_{};
+    std::array<std::uint64_t, kMaxDesks> unguarded_{};  // since when: 0 for those with a guard
+    std::size_t count_ = 0;                             // of the places that were ever used
+    Desk spare_{};                                      // for what is only to be counted
+    std::uint64_t next_unguarded_ = 0;
+    std::uint32_t calls_ = 0;
+    std::uint64_t last_look_ns_ = 0;
+};
+
+}  // namespace shmring::detail

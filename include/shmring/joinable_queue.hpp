@@ -1,0 +1,257 @@
+// JoinableQueue<T>: a queue of tasks that can be waited for, many to many, on a ring in shared memory.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+
+#include "shmring/detail/queue_sender.hpp"
+#include "shmring/detail/ring_factory.hpp"
+#include "shmring/detail/task_lane.hpp"
+#include "shmring/detail/task_reader.hpp"
+#include "shmring/detail/workbench.hpp"
+#include "shmring/options.hpp"
+#include "shmring/result.hpp"
+#include "shmring/segment.hpp"
+#include "shmring/task.hpp"
+#include "shmring/wait.hpp"
+
+namespace shmring {
+
+/// A Queue whose pops give a Task, and whose join() waits until every task that was pushed is done. Types, handles, threads, forks and
+/// statuses as for Queue.
+///
+/// A task in a worker's hand stands in the segment at the worker's desk, not in the ring: a slow task stops nobody. There is no counter
+/// of unfinished tasks that a death could leave wrong: join() looks whether any task is left. If a worker dies with tasks in hand, other
+/// handles find out within about a liveness period, while they wait or now and then as they pop, and do as the queue's Delivery says.
+///
+/// A handle has at most 64 tasks in hand, each of which takes a participant record; pop answers overflow when there is none for another.
+/// Origin: of the idea, Python's multiprocessing.JoinableQueue, which counts with a semaphore.
+template <class T>
+class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueueOptions>,
+                      public detail::QueueSender<T, typename detail::TasksOf<T>::type> {
+    using Lane = typename detail::TasksOf<T>::type;
+    using Sender = detail::QueueSender<T, Lane>;
+    static constexpr bool kNothrow = Lane::kNothrow;
+
+ public:
+    /// An empty object without a queue: what the noexcept factories return when they fail.
+    JoinableQueue() noexcept = default;
+
+    /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
+    [[nodiscard]] JoinableQueue attach() const { return JoinableQueue(segment_); }
+
+    /// Takes the oldest task: empty, busy (a push is under way), closed (ended and drained), corrupt (its bytes are no T; it is gone),
+    /// or overflow. noexcept for Messages; for others as their decoding: a task whose decoding throws is left to others.
+    [[nodiscard]] Result<Task<T>> try_pop() noexcept(kNothrow) {
+        return taking([this](auto& attempt) noexcept { return in_.once(attempt); });
+    }
+    /// Waits while the queue is empty. `stop` ends the wait with interrupted.
+    [[nodiscard]] Result<Task<T>> pop(const std::stop_token& stop = {}) noexcept(kNothrow) {
+        return pop_by(detail::platform::kNever, stop);
+    }
+    /// Waits at most `timeout`; the whole call takes no longer, whatever others do. Zero or less is one attempt and answers timed_out.
+    template <class Rep, class Period>
+    [[nodiscard]] Result<Task<T>> try_pop_for(std::chrono::duration<Rep, Period> timeout,
+                                              const std::stop_token& stop = {}) noexcept(kNothrow) {
+        return pop_by(detail::deadline_after(timeout), stop);
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] Result<Task<T>> try_pop_until(std::chrono::time_point<Clock, Duration> deadline,
+                                                const std::stop_token& stop = {}) noexcept(kNothrow) {
+        return detail::call_until(deadline, [&](std::uint64_t ns) { return pop_by(ns, stop); });
+    }
+
+    /// For programs ported from Python: a task without a guard, which task_done() finishes, the oldest one first.
+    [[nodiscard]] Result<T> pop_unguarded(const std::stop_token& stop = {}) noexcept(kNothrow) {
+        Result<Task<T>> task = pop(stop);
+        if (!task) return task.error();
+        bench_->take_off_guard(*std::exchange(task->desk_, nullptr));
+        return Result<T>(std::move(**task));
+    }
+    /// overflow: this handle has taken no task without a guard that is not done yet.
+    Result<void> task_done() noexcept {
+        if (bench_ == nullptr) return Status::overflow;
+        return bench_->finish_oldest();
+    }
+
+    /// Waits until every task that was pushed before is done: there is a moment during the call at which the queue holds no task and nobody
+    /// has one in hand. What the workers did is visible then.
+    /// peer_lost: all is done but tasks were lost with their workers since this handle last said so (at_most_once); or a dead worker's
+    /// task waits and there is no worker left but this handle (at_least_once): it stays for one who comes, and join() may be called
+    /// again. interrupted: by `stop`. overflow: no participant record was free.
+    [[nodiscard]] Result<void> join(const std::stop_token& stop = {}) noexcept {
+        return join_by(detail::platform::kNever, stop);
+    }
+    /// Waits at most `timeout`, never less before answering timed_out; zero or less is one look.
+    template <class Rep, class Period>
+    [[nodiscard]] Result<void> join_for(std::chrono::duration<Rep, Period> timeout,
+                                        const std::stop_token& stop = {}) noexcept {
+        return join_by(detail::deadline_after(timeout), stop);
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] Result<void> join_until(std::chrono::time_point<Clock, Duration> deadline,
+                                          const std::stop_token& stop = {}) noexcept {
+        return detail::call_until(deadline, [&](std::uint64_t ns) { return join_by(ns, stop); });
+    }
+    /// Tasks in the queue and in workers' hands: exact while nobody moves.
+    [[nodiscard]] std::uint64_t unfinished() const noexcept {
+        const auto left = Lane::unfinished(*segment_);
+        return left.count() + detail::LeaseTable(*segment_).in_hand([&](detail::LeaseWord task) noexcept {
+            return !left.holds(task.position(), task.deliveries());
+        });
+    }
+
+    /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others.
+    void detach() noexcept {
+        this->out_.detach();
+        in_.detach();
+        if (bench_ != nullptr) bench_->leave();
+    }
+    void set_wait_policy(const WaitPolicy& policy) noexcept {
+        this->policy_ = policy;
+        joining_.set_policy(policy);
+        if (this->out_) this->out_.set_wait_policy(policy);
+        if (in_) in_.set_wait_policy(policy);
+    }
+
+    /// What becomes of the tasks in a dead worker's hand.
+    [[nodiscard]] Delivery delivery() const noexcept {
+        return detail::LeaseTable(*segment_).redelivers() ? Delivery::at_least_once : Delivery::at_most_once;
+    }
+    /// skipped: pushes that died before they returned; lost: tasks that died with their workers; redelivered: those that were given to
+    /// another, or that no dead worker's pop had returned yet.
+    [[nodiscard]] Losses losses() const noexcept {
+        Losses sum = this->ring_.losses();
+        const detail::LeaseTable leases(*segment_);
+        sum.lost += leases.lost();
+        sum.redelivered += leases.redelivered();
+        return sum;
+    }
+    [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
+
+    [[nodiscard]] static detail::SegmentSpec spec(const JoinableQueueOptions& options) noexcept {
+        return Lane::spec(options);
+    }
+
+ private:
+    friend detail::RingFactory<JoinableQueue<T>, JoinableQueueOptions>;
+    explicit JoinableQueue(std::shared_ptr<Segment> segment) noexcept
+        : Sender(segment != nullptr ? detail::RingAccess::make<typename Lane::Ring>(segment)
+                                    : typename Lane::Ring{},
+                 largest_in(segment.get())),
+          segment_(std::move(segment)) {
+        if (segment_ != nullptr) told_of_ = losses().lost;
+    }
+    [[nodiscard]] static std::size_t largest_in(const Segment* segment) noexcept {
+        if (segment == nullptr || !detail::LeaseTable(*segment).redelivers()) return SIZE_MAX;
+        return detail::LeaseTable(*segment).room();
+    }
+
+    [[nodiscard]] bool bind_bench() noexcept {
+        if (bench_ == nullptr && segment_ != nullptr)
+            bench_.reset(new (std::nothrow) detail::Workbench(segment_));
+        return bench_ != nullptr;
+    }
+    [[nodiscard]] bool bind_reader() noexcept {
+        if (in_) [[likely]]
+            return true;
+        if (!bind_bench()) return false;
+        std::error_code code;
+        in_ = detail::TaskReader<Lane>(this->ring_.consumer(this->policy_, code));
+        return !code;
+    }
+    [[nodiscard]] Result<Task<T>> pop_by(std::uint64_t deadline_ns,
+                                         const std::stop_token& stop) noexcept(kNothrow) {
+        return taking([&](auto& attempt) noexcept { return in_.waiting(deadline_ns, stop, attempt); });
+    }
+    /// `call(attempt)` repeats the attempt as often as it takes.
+    template <class Call>
+    [[nodiscard]] Result<Task<T>> taking(Call&& call) noexcept(kNothrow) {
+        if (!bind_reader()) [[unlikely]]
+            return Status::overflow;
+        if (!in_.usable()) [[unlikely]]
+            return Status::not_owner;
+        detail::Desk* const free = bench_->free_desk();
+        if (free == nullptr) [[unlikely]]
+            return Status::overflow;
+        detail::Desk* adopted = nullptr;
+        bool missed = false;
+        const auto left = Lane::unfinished(*segment_);
+        const auto in_ring = [&](detail::LeaseWord task) noexcept {
+            return left.holds(task.position(), task.deliveries());
+        };
+        auto attempt = [&]() noexcept {
+            if (bench_->is_time_to_look(missed)) [[unlikely]]
+                adopted = bench_->adopt(in_ring);
+            if (adopted != nullptr) return Status::ok;
+            const Status status = in_.claim();
+            missed = status != Status::ok;
+            // Who hears that the queue has ended may not ask again.
+            if (status == Status::closed) adopted = bench_->adopt(in_ring);
+            return adopted != nullptr ? Status::ok : status;
+        };
+        if (const Status status = call(attempt); status != Status::ok) return status;
+        detail::Desk& desk = adopted != nullptr ? *adopted : *free;
+        Result<T> value = adopted != nullptr ? in_.read_again(desk, *bench_) : in_.move_to(desk, *bench_);
+        if (!value) return value.error();
+        return Task<T>(*std::move(value), *bench_, desk);
+    }
+
+    [[nodiscard]] Result<void> join_by(std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {
+        if (!bind_bench()) return Status::overflow;
+        return this->with_record([&](auto& out) noexcept -> Result<void> {
+            if (!out.usable()) return Status::not_owner;
+            const auto left = Lane::unfinished(*segment_);
+            bool deserted = false;
+            const auto look = [&]() noexcept {
+                if (none_left(left)) return Status::ok;
+                return deserted ? Status::peer_lost : Status::busy;
+            };
+            const auto examine = [&]() noexcept {
+                (void)out.recover();
+                settle_the_dead(left);
+                deserted = bench_->is_deserted(in_ ? 1 : 0);
+            };
+            Status status = look();
+            if (status != Status::ok) {
+                examine();
+                status = look();
+            }
+            if (status == Status::busy)
+                status = deadline_ns == 0
+                             ? Status::timed_out
+                             : joining_.wait(bench_->leases().control().finished, Status::busy, deadline_ns,
+                                             segment_->geometry().liveness_period_ns, stop, look, examine);
+            if (status != Status::ok) return status;
+            const std::uint64_t lost = losses().lost;
+            return std::exchange(told_of_, lost) == lost ? Result<void>() : Status::peer_lost;
+        });
+    }
+    /// Whether there is a moment during this call at which no task is left. The ring first: a task goes from there to a desk, which names it
+    /// before the ring's place is handed back. The tail again at the end: a worker may have pushed a task before it finished its own.
+    template <class Left>
+    [[nodiscard]] bool none_left(const Left& left) const noexcept {
+        const std::uint64_t tail = left.tail();
+        return left.none_before(tail) && bench_->leases().none_in_hand() && left.tail() == tail;
+    }
+    /// Only counts: a task that is to be delivered again needs a worker.
+    template <class Left>
+    void settle_the_dead(const Left& left) noexcept {
+        if (bench_->leases().redelivers()) return;
+        (void)bench_->adopt(
+            [&](detail::LeaseWord task) noexcept { return left.holds(task.position(), task.deliveries()); });
+    }
+
+    std::shared_ptr<Segment> segment_{};
+    detail::TaskReader<Lane> in_{};
+    std::unique_ptr<detail::Workbench> bench_{};
+    detail::Waiter<detail::ShippedEnv> joining_{};
+    std::uint64_t told_of_ = 0;  // losses that join() has spoken of, or that were there before us
+};
+
+}  // namespace shmring

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <system_error>
@@ -36,6 +37,11 @@ class Children {
         }
         children_.clear();
         return all_well;
+    }
+    /// Ends them wherever they are, as daemons end with their parent.
+    void kill() {
+        for (const pid_t child : children_) ::kill(child, SIGKILL);
+        (void)join();
     }
 
  private:

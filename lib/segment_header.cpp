@@ -130,10 +130,11 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     geometry.control_size = spec.control_size;
     geometry.data_offset = geometry.control_offset + round_up(spec.control_size, kPageSize);
     geometry.data_size = data_size;
-    geometry.leases_offset = geometry.data_offset + round_up(data_size, kPageSize);
+    const std::uint64_t end_of_data = geometry.data_offset + round_up(data_size, kPageSize);
     geometry.lease_size = spec.lease_size;
-    geometry.segment_size = geometry.leases_offset +
-                            round_up(leases_size(geometry.participant_count, geometry.lease_size), kPageSize);
+    geometry.leases_offset = spec.lease_size != 0 ? end_of_data : 0;
+    geometry.segment_size =
+        end_of_data + round_up(leases_size(geometry.participant_count, geometry.lease_size), kPageSize);
     if (geometry.segment_size > std::uint64_t{std::numeric_limits<std::ptrdiff_t>::max()})
         return report.refuse(errc::bad_option, "%" PRIu64 " bytes are more than this program can address",
                              geometry.segment_size);

@@ -123,5 +123,14 @@ TEST(QueueExamples, ProducersAndConsumersEndByMarkersOrByClose) {
     EXPECT_TRUE(run_program({kFolder + "producer_consumer"}).ended.exited_with(2));
 }
 
+TEST(JoinableQueueExample, DaemonsDoEveryTaskBeforeTheParentLeaves) {
+    const Ran ran = run_program({kFolder + "joinable_daemons"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    for (const std::string what : {"bun", "bone", "broth"})
+        for (int i = 1; i <= 5; ++i)
+            EXPECT_NE(ran.out.find("ate " + what + " " + std::to_string(i) + "\n"), std::string::npos) << ran;
+    EXPECT_TRUE(ran.out.ends_with("0 tasks unfinished\n")) << ran;
+}
+
 }  // namespace
 }  // namespace shmring::test

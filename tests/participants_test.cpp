@@ -242,7 +242,6 @@ TEST(Records, NothingOfTheFormerHoldersWorkIsTakenForTheNewOnes) {
     ChildProcess dies([&] {
         const Participant participant = table.attach(Role::consumer);
         participant.record().intent.store(77, relaxed);
-        participant.record().lease.store(78, relaxed);
         ::_exit(0);
         return 0;
     });
@@ -250,8 +249,34 @@ TEST(Records, NothingOfTheFormerHoldersWorkIsTakenForTheNewOnes) {
     EXPECT_EQ(table->record(0).intent.load(relaxed), 77U) << "there for those who recover";
     const Participant successor = table.attach(Role::producer);
     EXPECT_EQ(successor.record().intent.load(relaxed), 77U) << "the ring's to repair, not the table's";
-    EXPECT_EQ(successor.record().lease.load(relaxed), 0U);
     EXPECT_EQ(successor.record().role.load(relaxed), static_cast<std::uint32_t>(Role::producer));
+}
+
+TEST(Records, WithALeaseAreAdoptedAndNotTakenByChance) {
+    const TableOf table(1);
+    ChildProcess dies([&] {
+        const Participant participant = table.attach(Role::desk);
+        participant.record().lease.store(78, relaxed);
+        ::_exit(0);
+        return 0;
+    });
+    EXPECT_TRUE(dies.join().exited_with(0));
+    std::error_code error;
+    EXPECT_FALSE(Participant::attach(*table, Role::producer, error));
+    EXPECT_EQ(error, errc::participants_exhausted);
+    Participant heir = Participant::adopt(*table, 0, Role::desk, error);
+    ASSERT_TRUE(heir && !error);
+    EXPECT_EQ(heir.record().lease.load(relaxed), 78U);
+    EXPECT_FALSE(Participant::adopt(*table, 0, Role::desk, error)) << "its holder lives";
+    EXPECT_FALSE(error);
+    heir.leave_behind();
+    EXPECT_EQ(table->life_of(detail::ParticipantId::of(0, table->record(0).incarnation.load(relaxed))),
+              detail::Life::dead);
+    heir = Participant::adopt(*table, 0, Role::desk, error);
+    ASSERT_TRUE(heir && !error);
+    heir.record().lease.store(0, relaxed);
+    heir.detach();
+    EXPECT_TRUE(Participant::attach(*table, Role::producer, error));
 }
 
 TEST(Records, OfTheDeadAreTakenLast) {

@@ -35,7 +35,7 @@ using Words = std::array<std::uint64_t, 2>;
 /// intent of a dead one: what it names is the ring's to repair (detail/member_end.hpp).
 void introduce(Record& record, Role role) noexcept {
     record.lease.store(0, relaxed);  // all of this is published by the incarnation
-    record.role.store(static_cast<std::uint32_t>(role), relaxed);
+    record.role.store(static_cast<std::uint32_t>(role), release);  // [role] release side
 
     const platform::ProcessIdentity identity = platform::process_identity();
     const auto boot_id = std::bit_cast<Words>(identity.boot_id);
@@ -187,8 +187,8 @@ void Participant::detach() noexcept {
     if (owned_by_this_process()) {
         record_->intent.store(0, release);  // [intent] release side
         record_->lease.store(0, relaxed);
-        record_->role.store(static_cast<std::uint32_t>(Role::none), relaxed);
-        record_->incarnation.store(id_.incarnation() + 1, release);  // [detach] release side
+        record_->role.store(static_cast<std::uint32_t>(Role::none), release);  // [role] release side
+        record_->incarnation.store(id_.incarnation() + 1, release);            // [detach] release side
     }
     lock_.release();
     record_ = nullptr;

@@ -15,7 +15,6 @@ namespace {
 
 using Record = ParticipantRecord<ShippedEnv>;
 
-constexpr std::uint64_t kKnownRequiredFeatures = 0;
 constexpr std::size_t kDeliveryConstant = 5;
 constexpr std::size_t kMinimumUnitsConstant = 6;
 
@@ -37,6 +36,10 @@ constexpr std::size_t kMinimumUnitsConstant = 6;
             return "a priority ring";
     }
     return "a ring of a kind this version does not know";
+}
+
+[[nodiscard]] bool is_of_many(RingKind kind) noexcept {
+    return kind == RingKind::mpmc || kind == RingKind::mpmc_bytes;
 }
 
 [[nodiscard]] bool is_readable(const HeaderCopy& copy, const Room& room, SetupReport& report) noexcept {
@@ -62,7 +65,8 @@ constexpr std::size_t kMinimumUnitsConstant = 6;
         return report.refuse(errc::corrupt_header,
                              "header checksum is %016" PRIx64 ", its fields give %016" PRIx64,
                              header.checksum, sum);
-    const std::uint64_t unknown = header.required_features & ~kKnownRequiredFeatures;
+    const std::uint64_t known = is_of_many(header.kind) ? kFeatureEndsWithLastProducer : 0;
+    const std::uint64_t unknown = header.required_features & ~known;
     if (unknown != 0)
         return report.refuse(errc::unsupported_feature,
                              "it requires features %#" PRIx64 ", which this version does not know", unknown);
@@ -201,9 +205,8 @@ struct Sections {
                                  header.constants[i], constants[i].ours);
     }
     const std::uint32_t delivery = header.constants[kDeliveryConstant];
-    const bool is_of_many = header.kind == RingKind::mpmc || header.kind == RingKind::mpmc_bytes;
-    const auto most_delivery =
-        static_cast<std::uint32_t>(is_of_many ? Delivery::at_least_once : Delivery::at_most_once);
+    const auto most_delivery = static_cast<std::uint32_t>(is_of_many(header.kind) ? Delivery::at_least_once
+                                                                                  : Delivery::at_most_once);
     if (delivery > most_delivery)
         return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 to %u", delivery,
                              most_delivery);
@@ -261,6 +264,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.element_alignment = header.element_alignment;
     geometry.delivery = static_cast<Delivery>(header.constants[kDeliveryConstant]);
     geometry.minimum_units = header.constants[kMinimumUnitsConstant];
+    geometry.ends_with_last_producer = (header.required_features & kFeatureEndsWithLastProducer) != 0;
     geometry.generation = header.generation;
     geometry.liveness_period_ns = header.liveness_period_ns;
     geometry.liveness_base = header.liveness_base;

@@ -17,6 +17,7 @@
 #include "shmring/queue.hpp"
 #include "shmring/wait_any.hpp"
 #include "support/child_process.hpp"
+#include "support/queue_fixture.hpp"
 #include "support/shared.hpp"
 #include "support/unique_name.hpp"
 
@@ -26,27 +27,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-template <class T>
-[[nodiscard]] Queue<T> queue_of(std::uint64_t capacity) {
-    return Queue<T>::anonymous({.capacity = capacity,
-                                .capacity_bytes = Message<T> ? 0 : 64 * 1024,
-                                .participants = 64,
-                                .liveness_period = 5ms});
-}
-[[nodiscard]] std::uint64_t value_of(std::uint64_t number, std::uint64_t /*like*/) { return number; }
-[[nodiscard]] std::string value_of(std::uint64_t number, const std::string& /*like*/) {
-    return std::string(number % 50, 'x') + std::to_string(number);
-}
-
-template <class T>
-class QueueOf : public ::testing::Test {
- protected:
-    void SetUp() override { ::alarm(100); }  // the watchdog of the calls in this process
-    void TearDown() override { ::alarm(0); }
-    [[nodiscard]] static T value(std::uint64_t number) { return value_of(number, T{}); }
-};
-using Types = ::testing::Types<std::uint64_t, std::string>;
-TYPED_TEST_SUITE(QueueOf, Types);
+TYPED_TEST_SUITE(QueueOf, QueueTypes);
 
 TYPED_TEST(QueueOf, HoldsExactlyItsCapacityInEveryShapeOfCall) {  // pins 1 to 3, 7, 8
     auto queue = queue_of<TypeParam>(6);

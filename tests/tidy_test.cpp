@@ -66,6 +66,7 @@ const std::vector<Layer> kLayers = {
      kAlgorithms},
     {4, "options", {"options.hpp"}},
     {3, "the roll", {"detail/participant_roll.hpp"}, kAlgorithms},
+    {3, "the last producer", {"detail/last_producer.hpp"}, kWaiting},
     {4, "making rings", {"detail/ring_factory.hpp"}},
     {4, "ring objects", {"detail/ring_object.hpp", "lib/ring_object.cpp"}},
     {4, "attendees", {"detail/attendee.hpp", "lib/attendee.cpp"}},

@@ -44,11 +44,22 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions> {
     /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
     [[nodiscard]] Queue attach() const { return Queue(segment_); }
     /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted.
+    /// From here on, and until it detaches, this is an explicit producer: see QueueOptions::ends_with_last_producer.
     void bind_producer() {
         if (!out_) out_ = ring_.producer(policy_);
+        detail::RingAccess::make_explicit(out_);
+    }
+    void bind_producer(std::error_code& code) noexcept {
+        code.clear();
+        if (!out_) out_ = ring_.producer(policy_, code);
+        if (!code) detail::RingAccess::make_explicit(out_);
     }
     void bind_consumer() {
         if (!in_) in_ = ring_.consumer(policy_);
+    }
+    void bind_consumer(std::error_code& code) noexcept {
+        code.clear();
+        if (!in_) in_ = ring_.consumer(policy_, code);
     }
 
     /// Puts a copy of `value` into the queue: full, closed, or too_large where T's size varies.

@@ -33,6 +33,7 @@ namespace detail {
 
 template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
 class RingObject;
+struct RingAccess;
 
 /// `Side` is an algorithm's producer or consumer: `slots()`, `more()`, `moved()`.
 template <class Side, Role kRole>
@@ -119,6 +120,7 @@ class MemberEnd {
  protected:
     template <class, class, class, class>
     friend class RingObject;
+    friend struct RingAccess;
 
     MemberEnd() noexcept = default;
     MemberEnd(MemberEnd&&) noexcept = default;
@@ -203,7 +205,8 @@ class MemberEnd {
         const ParticipantRoll roll(member_.participant(), fresh);
         const bool changed = recovery(roll).run();
         if (changed) member_.wake_all();
-        return changed;
+        const bool ended = !fresh && member_.end_if_deserted();  // who has just come may be about to bind
+        return changed || ended;
     }
     [[nodiscard]] bool readable() noexcept {
         const auto peek = [this]() noexcept { return side_.peek(); };

@@ -21,6 +21,11 @@ struct RingAccess {
     [[nodiscard]] static Ring make(std::shared_ptr<Segment> segment) noexcept {
         return Ring{std::move(segment)};
     }
+    /// One of those whose last one's leaving ends the stream, where it was made so.
+    template <class Producer>
+    static void make_explicit(Producer& producer) noexcept {
+        producer.member_.become_explicit_producer();
+    }
 };
 
 /// `Ring` provides `static auto memory(const Segment&)`: what the ends' algorithms need. An end has `enter(segment, memory, policy,

@@ -110,11 +110,14 @@ class MemberEnd {
 
     /// What wait_any and WaitSet need of a consumer; valid while it stays where it is. Another consumer may be quicker.
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
-        return {.line = &member_.control().readable,
-                .object = this,
-                .ready = [](void* self) noexcept { return static_cast<MemberEnd*>(self)->readable(); },
-                .examine = [](void* self) noexcept { (void)static_cast<MemberEnd*>(self)->recover(); },
-                .period_ns = member_.segment().geometry().liveness_period_ns};
+        WaitPoint<ShippedEnv> point{
+            .object = this,
+            .ready = [](void* self) noexcept { return static_cast<MemberEnd*>(self)->readable(); },
+            .examine = [](void* self) noexcept { (void)static_cast<MemberEnd*>(self)->recover(); }};
+        if (!member_) return point;  // always ready: the call on it says what it is; nobody sleeps there
+        point.line = &member_.control().readable;
+        point.period_ns = member_.segment().geometry().liveness_period_ns;
+        return point;
     }
 
  protected:

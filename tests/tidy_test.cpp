@@ -89,6 +89,7 @@ const std::vector<Layer> kLayers = {
      {"spsc_ring.hpp", "byte_ring.hpp", "mpmc_ring.hpp", "mpmc_byte_ring.hpp", "lib/byte_ring.cpp",
       "lib/mpmc_byte_ring.cpp"}},
     {4, "lanes", {"detail/queue_lane.hpp"}},
+    {4, "names of calls", {"detail/python_names.hpp"}},
     {5, "facades", {"queue.hpp", "joinable_queue.hpp", "pipe.hpp"}},
     {6, "umbrella", {"shmring.hpp"}},
 };

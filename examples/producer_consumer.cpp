@@ -1,9 +1,10 @@
-// Two producers, two consumers, and two ways to say that there is no more:
+// Producers, consumers, and four ways to say that there is no more:
 //
-//   producer_consumer marker    one end marker per consumer, sent when all producers are done
-//   producer_consumer close     close(): nobody has to count consumers
+//   producer_consumer marker     one of each; the producer sends an end marker
+//   producer_consumer markers    two of each; one marker for each consumer, sent when all producers are done
+//   producer_consumer close      two of each; close(): nobody has to count consumers
+//   producer_consumer leave      two of each; the queue ends when the last producer has left, however it did
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <string>
 
@@ -14,12 +15,12 @@
 namespace {
 
 using Food = shmring::Queue<std::string>;
-constexpr int kConsumers = 2;
 
-int produce(Food& food, const std::string& what) {
+int produce(Food& food, const std::string& what, bool sends_marker) {
+    food.bind_producer();  // counts among those of whom the last one may end the queue
     for (int i = 1; i <= 4; ++i)
         if (!food.push(what + " " + std::to_string(i))) return 1;
-    return 0;
+    return !sends_marker || food.push("") ? 0 : 1;
 }
 /// Until the end marker, an empty text, or the end of the queue.
 int consume(Food& food) {
@@ -33,21 +34,22 @@ int consume(Food& food) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-    const bool marks = argc == 2 && std::strcmp(argv[1], "marker") == 0;
-    if (!marks && !(argc == 2 && std::strcmp(argv[1], "close") == 0)) {
-        std::fprintf(stderr, "usage: producer_consumer marker|close\n");
-        return 2;
-    }
-    auto food = Food::anonymous({.capacity = 3, .capacity_bytes = 3 * 64});
+    const std::string how = argc == 2 ? argv[1] : "";
+    const int each = how == "marker" ? 1 : 2;
+    if (how != "marker" && how != "markers" && how != "close" && how != "leave")
+        return std::fprintf(stderr, "usage: producer_consumer marker|markers|close|leave\n"), 2;
+    auto food =
+        Food::anonymous({.capacity = 3, .capacity_bytes = 3 * 64, .ends_with_last_producer = how == "leave"});
     Children producers;
     Children consumers;
-    for (const char* what : {"bun", "bone"}) producers.start([&, what] { return produce(food, what); });
-    for (int i = 0; i != kConsumers; ++i) consumers.start([&] { return consume(food); });
+    for (int i = 0; i != each; ++i) {
+        producers.start([&, i] { return produce(food, i == 0 ? "bun" : "bone", how == "marker"); });
+        consumers.start([&] { return consume(food); });
+    }
     bool well = producers.join();
-    for (int i = 0; marks && i != kConsumers; ++i) well = food.push("") && well;
-    if (!marks) well = food.close() && well;
+    for (int i = 0; how == "markers" && i != each; ++i) well = food.push("") && well;
+    if (how == "close") well = food.close() && well;
     return consumers.join() && well ? 0 : 1;
 } catch (const std::exception& error) {
-    std::fprintf(stderr, "producer_consumer: %s\n", error.what());
-    return 1;
+    return std::fprintf(stderr, "producer_consumer: %s\n", error.what()), 1;
 }

@@ -1,7 +1,11 @@
-// Joining a ring with many on both sides.
+// Joining and leaving a ring with many on both sides.
 #include "shmring/detail/member.hpp"
 
 #include <utility>
+
+#include "shmring/detail/last_producer.hpp"
+#include "shmring/detail/mpmc_claims.hpp"
+#include "shmring/detail/participant_roll.hpp"
 
 namespace shmring::detail {
 
@@ -13,6 +17,32 @@ Member Member::join(std::shared_ptr<Segment> segment, Role role, const WaitPolic
     member.control_ = &control;
     member.wait_at(control.readable, control.writable);
     return member;
+}
+
+void Member::leave() noexcept {
+    if (is_explicit_producer_ && usable()) {
+        participant_
+            .detach();  // before the look, or of two that leave at once each might take the other for one that stays
+        (void)end_if_deserted();
+    }
+    is_explicit_producer_ = false;
+    depart();
+}
+
+void Member::become_explicit_producer() noexcept {
+    if (is_explicit_producer_ || !usable() || !segment().geometry().ends_with_last_producer) return;
+    record().role.store(static_cast<std::uint32_t>(Role::explicit_producer), release);  // [role] release side
+    control_->bound.fetch_add(1, release);                                              // [bind] release side
+    is_explicit_producer_ = true;
+}
+
+bool Member::end_deserted_stream() noexcept {
+    if ((control_->tail.load(relaxed) & kTailClosed) != 0)
+        return false;  // a hint: to end it twice does no harm
+    if (!is_deserted(*control_, ParticipantRoll(participant_, false))) return false;
+    close_tail(*control_);
+    wake_all();
+    return true;
 }
 
 void Member::refuse_corrupt(SetupError& error) noexcept {

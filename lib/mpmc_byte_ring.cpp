@@ -59,4 +59,40 @@ std::uint64_t MpmcByteRing::capacity_messages() const noexcept {
     return here.slots.capacity() / here.minimum_units;
 }
 
+std::uint64_t MpmcByteRing::count_up_to(std::uint64_t most) const noexcept {
+    const detail::MpmcByteMemory<Env> here = memory(segment());
+    detail::UnitExtent<Env> extent(here);
+    const Control& words = control(segment());
+    std::uint64_t position = words.head.load(detail::relaxed);  // an estimate
+    const std::uint64_t tail = words.tail.load(detail::relaxed) & ~detail::kTailClosed;
+    if (position >= detail::kMaxPosition) return 0;
+    const std::uint64_t end = std::min(tail, position + here.slots.capacity());
+    std::uint64_t count = 0;
+    for (bool in_claim = false; position < end && count < most;) {
+        const detail::Slot<Env> slot = here.slots.at(position);
+        const detail::SlotWord word = slot.read();
+        std::uint64_t places = extent.skipped(here.slots, slot, word);
+        if (places != 0) {
+            in_claim = false;
+        } else if (word == slot.when(detail::SlotState::published) &&
+                   extent.published(here.slots, position, slot, ~std::uint64_t{0}, places) == Status::ok) {
+            ++count;
+            in_claim = false;
+        } else {  // being written: where it ends nobody knows but its producer
+            count += in_claim ? 0 : 1;
+            in_claim = true;
+            places = 1;
+        }
+        position += places;
+    }
+    return count;
+}
+
+bool MpmcByteRing::was_full() const noexcept {
+    const detail::MpmcByteMemory<Env> here = memory(segment());
+    const std::uint64_t head = control(segment()).head.load(detail::relaxed);  // an estimate
+    const std::uint64_t tail = control(segment()).tail.load(detail::relaxed) & ~detail::kTailClosed;
+    return tail > head && tail - head + here.minimum_units > here.slots.capacity();
+}
+
 }  // namespace shmring

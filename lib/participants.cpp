@@ -35,7 +35,7 @@ using Words = std::array<std::uint64_t, 2>;
 /// intent of a dead one: what it names is the ring's to repair (detail/member_end.hpp).
 void introduce(Record& record, Role role) noexcept {
     record.role.store(static_cast<std::uint32_t>(role),
-                      relaxed);  // all of this is published by the incarnation
+                      release);  // [role] release side; all else by the incarnation
 
     const platform::ProcessIdentity identity = platform::process_identity();
     const auto boot_id = std::bit_cast<Words>(identity.boot_id);
@@ -206,9 +206,9 @@ void Participant::leave_behind() noexcept {
 
 void Participant::detach() noexcept {
     if (owned_by_this_process()) {
-        record_->intent.store(0, release);  // [intent] release side
-        record_->role.store(static_cast<std::uint32_t>(Role::none), relaxed);
-        record_->incarnation.store(id_.incarnation() + 1, release);  // [detach] release side
+        record_->intent.store(0, release);                                     // [intent] release side
+        record_->role.store(static_cast<std::uint32_t>(Role::none), release);  // [role] release side
+        record_->incarnation.store(id_.incarnation() + 1, release);            // [detach] release side
     }
     leave_behind();
 }

@@ -16,7 +16,6 @@ namespace {
 
 using Record = ParticipantRecord<ShippedEnv>;
 
-constexpr std::uint64_t kKnownRequiredFeatures = 0;
 constexpr std::size_t kDeliveryConstant = 5;
 constexpr std::size_t kMinimumUnitsConstant = 6;
 constexpr std::size_t kLeaseSizeConstant = 7;
@@ -68,7 +67,8 @@ constexpr std::size_t kLeaseSizeConstant = 7;
         return report.refuse(errc::corrupt_header,
                              "header checksum is %016" PRIx64 ", its fields give %016" PRIx64,
                              header.checksum, sum);
-    const std::uint64_t unknown = header.required_features & ~kKnownRequiredFeatures;
+    const std::uint64_t known = is_of_many(header.kind) ? kFeatureEndsWithLastProducer : 0;
+    const std::uint64_t unknown = header.required_features & ~known;
     if (unknown != 0)
         return report.refuse(errc::unsupported_feature,
                              "it requires features %#" PRIx64 ", which this version does not know", unknown);
@@ -277,6 +277,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.element_alignment = header.element_alignment;
     geometry.delivery = static_cast<Delivery>(header.constants[kDeliveryConstant]);
     geometry.minimum_units = header.constants[kMinimumUnitsConstant];
+    geometry.ends_with_last_producer = (header.required_features & kFeatureEndsWithLastProducer) != 0;
     geometry.generation = header.generation;
     geometry.liveness_period_ns = header.liveness_period_ns;
     geometry.liveness_base = header.liveness_base;

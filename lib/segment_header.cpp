@@ -121,6 +121,7 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     geometry.element_alignment = spec.element_alignment;
     geometry.delivery = spec.delivery;
     geometry.minimum_units = spec.minimum_units;
+    geometry.ends_with_last_producer = spec.ends_with_last_producer;
     geometry.generation = platform::random_u64();
     geometry.liveness_period_ns = spec.liveness_period_ns;
     geometry.liveness_base = kOwnLivenessBase;
@@ -150,6 +151,7 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
     header.header_size = kHeaderSize;
     header.kind = geometry.kind;
     header.participant_count = geometry.participant_count;
+    header.required_features = geometry.ends_with_last_producer ? kFeatureEndsWithLastProducer : 0;
     header.segment_size = geometry.segment_size;
     header.capacity = geometry.capacity;
     header.element_size = geometry.element_size;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -17,6 +18,7 @@
 #include "shmring/queue.hpp"
 #include "shmring/wait_any.hpp"
 #include "support/child_process.hpp"
+#include "support/queue_fixture.hpp"
 #include "support/shared.hpp"
 #include "support/unique_name.hpp"
 
@@ -26,27 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-template <class T>
-[[nodiscard]] Queue<T> queue_of(std::uint64_t capacity) {
-    return Queue<T>::anonymous({.capacity = capacity,
-                                .capacity_bytes = Message<T> ? 0 : 64 * 1024,
-                                .participants = 64,
-                                .liveness_period = 5ms});
-}
-[[nodiscard]] std::uint64_t value_of(std::uint64_t number, std::uint64_t /*like*/) { return number; }
-[[nodiscard]] std::string value_of(std::uint64_t number, const std::string& /*like*/) {
-    return std::string(number % 50, 'x') + std::to_string(number);
-}
-
-template <class T>
-class QueueOf : public ::testing::Test {
- protected:
-    void SetUp() override { ::alarm(100); }  // the watchdog of the calls in this process
-    void TearDown() override { ::alarm(0); }
-    [[nodiscard]] static T value(std::uint64_t number) { return value_of(number, T{}); }
-};
-using Types = ::testing::Types<std::uint64_t, std::string>;
-TYPED_TEST_SUITE(QueueOf, Types);
+TYPED_TEST_SUITE(QueueOf, QueueTypes);
 
 TYPED_TEST(QueueOf, HoldsExactlyItsCapacityInEveryShapeOfCall) {  // pins 1 to 3, 7, 8
     auto queue = queue_of<TypeParam>(6);
@@ -193,6 +175,72 @@ TEST(Queue, AValueThatCanNeverFitIsRefusedAtOnce) {
     EXPECT_EQ(queue.push(std::string(1000, 'x')).error(), Status::too_large);
     EXPECT_TRUE(queue.push(std::string(512, 'x')));
     EXPECT_EQ(queue.pop()->size(), 512U);
+}
+
+TYPED_TEST(QueueOf, AnEmptyObjectAnswersEveryCall) {  // what the noexcept factories return when they fail
+    Queue<TypeParam> none;
+    EXPECT_FALSE(none);
+    EXPECT_EQ(none.push(this->value(1)).error(), Status::not_owner);
+    EXPECT_EQ(none.try_push(this->value(1)).error(), Status::not_owner);
+    EXPECT_EQ(none.try_push_for(this->value(1), 1h).error(), Status::not_owner);
+    EXPECT_EQ(none.pop().error(), Status::not_owner);
+    EXPECT_EQ(none.try_pop().error(), Status::not_owner);
+    EXPECT_EQ(none.try_pop_for(1h).error(), Status::not_owner);
+    EXPECT_EQ(none.close().error(), Status::not_owner);
+    for (const TypeParam& value : none) ADD_FAILURE() << value;
+    for (const TypeParam& value : none.drain()) ADD_FAILURE() << value;
+    EXPECT_EQ(none.error(), Status::not_owner);
+    EXPECT_EQ(none.capacity() + none.count_approx() + none.losses().lost, 0U);
+    EXPECT_TRUE(none.was_empty() && !none.was_full() && !none.was_closed());
+    none.detach();
+    none.set_wait_policy({});
+    EXPECT_FALSE(none.attach());
+    EXPECT_THROW(none.bind_producer(), std::system_error);
+    EXPECT_THROW(none.bind_consumer(), std::system_error);
+    EXPECT_THROW((void)none.readable_fd(), std::system_error);
+    std::error_code code;
+    none.bind_producer(code);
+    EXPECT_TRUE(code);
+    none.bind_consumer(code);
+    EXPECT_TRUE(code);
+    auto real = queue_of<TypeParam>(1);
+    EXPECT_EQ(*wait_any(real, none), 1U) << "its calls do not wait";
+}
+
+TYPED_TEST(QueueOf, CountsItsValuesAlsoAroundTheEndOfItsStorage) {
+    auto queue = queue_of<TypeParam>(5);
+    for (std::uint64_t number = 0; number != 40; ++number) {  // sizes differ, so that some leave padding
+        EXPECT_EQ(queue.count_approx(), std::min<std::uint64_t>(number, 3)) << number;
+        EXPECT_EQ(queue.was_empty(), number == 0);
+        ASSERT_TRUE(queue.push(this->value(number * 7)));
+        if (number < 3) continue;
+        EXPECT_EQ(queue.count_approx(), 4U);
+        EXPECT_FALSE(queue.was_full());
+        ASSERT_TRUE(queue.pop());
+    }
+    while (queue.try_push(this->value(1))) {
+    }
+    EXPECT_TRUE(queue.was_full());
+    EXPECT_EQ(queue.count_approx(), 5U);
+    while (queue.try_pop()) {
+    }
+    EXPECT_TRUE(queue.was_empty() && !queue.was_full());
+}
+
+TEST(Queue, OfTextsIsFullWhenItsBytesAre) {
+    auto queue = Queue<std::string>::anonymous({.capacity = 4, .capacity_bytes = 1024});
+    ASSERT_TRUE(queue.push(std::string(512, 'x')) && queue.push(std::string(500, 'x')));
+    EXPECT_EQ(queue.count_approx(), 2U);
+    EXPECT_TRUE(queue.was_full());
+    EXPECT_EQ(queue.try_push("").error(), Status::full);
+}
+
+TEST(Queue, AHandleThatFindsNoRecordIsNoReasonToWait) {
+    auto queue = Queue<int>::anonymous({.capacity = 2, .participants = 1});
+    queue.bind_consumer();
+    auto other = queue.attach();
+    EXPECT_EQ(*wait_any(other), 0U);
+    EXPECT_EQ(other.try_pop().error(), Status::overflow);
 }
 
 TEST(Queue, NeedsACapacity) {

@@ -118,6 +118,11 @@ TEST_F(SegmentRefusal, AnUnknownRequiredFeature) {
     fix_checksum(other);
     replace_with(other);
     expect_refusal(open(name), errc::unsupported_feature, {"0x8000000000000002"});
+    set_field(other, offsetof(detail::SegmentHeader, required_features),
+              detail::kFeatureEndsWithLastProducer);
+    fix_checksum(other);
+    replace_with(other);
+    expect_refusal(open(name), errc::unsupported_feature, {"0x1", "does not know"});  // rings of many do
 }
 
 TEST_F(SegmentRefusal, AnUnknownOptionalFeatureIsIgnored) {

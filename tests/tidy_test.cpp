@@ -18,9 +18,9 @@ namespace {
 
 // ---- what the tree looks like: extend these tables when it grows ---------------------------------------------------
 
-const std::vector<std::string> kAlgorithms = {"detail/spsc.hpp", "detail/spsc_bytes.hpp", "detail/mpmc.hpp",
-                                              "detail/mpmc_recovery.hpp", "detail/mpmc_bytes.hpp",
-                                              "detail/unfinished.hpp"};
+const std::vector<std::string> kAlgorithms = {"detail/spsc.hpp",       "detail/spsc_bytes.hpp",
+                                              "detail/mpmc.hpp",       "detail/mpmc_recovery.hpp",
+                                              "detail/mpmc_bytes.hpp", "detail/unfinished.hpp"};
 const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_count.hpp", "wait.hpp"};
 
 /// The layers of docs/design.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
@@ -68,6 +68,7 @@ const std::vector<Layer> kLayers = {
      kAlgorithms},
     {4, "options", {"options.hpp"}},
     {3, "the roll", {"detail/participant_roll.hpp"}, kAlgorithms},
+    {3, "the last producer", {"detail/last_producer.hpp"}, kWaiting},
     {4, "making rings", {"detail/ring_factory.hpp"}},
     {4, "ring objects", {"detail/ring_object.hpp", "lib/ring_object.cpp"}},
     {4, "attendees", {"detail/attendee.hpp", "lib/attendee.cpp"}},
@@ -97,6 +98,7 @@ const std::vector<Layer> kLayers = {
     {4, "readers of tasks", {"detail/task_reader.hpp"}},
     {5, "tasks", {"task.hpp"}},
     {5, "halves of queues", {"detail/queue_sender.hpp"}},
+    {4, "names of calls", {"detail/python_names.hpp"}},
     {5, "facades", {"queue.hpp", "joinable_queue.hpp", "pipe.hpp"}},
     {6, "umbrella", {"shmring.hpp"}},
 };

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "shmring/byte_ring.hpp"
+#include "shmring/mpmc_byte_ring.hpp"
+#include "shmring/mpmc_ring.hpp"
 #include "shmring/spsc_ring.hpp"
 #include "support/child_process.hpp"
 #include "support/ring_internals.hpp"
@@ -72,6 +74,24 @@ TEST_F(TwoRings, TellOfAnEndAndOfADeath) {
     (void)second_.producer().close();
     ASSERT_EQ(*wait_any(in_first_, in_second_), 1U);
     EXPECT_EQ(in_second_.try_pop().error(), Status::closed);
+}
+
+TEST(WaitAny, TellsOfAConsumerThatHoldsNoRing) {
+    auto ring = Numbers::anonymous({.capacity = 4});
+    auto in = ring.consumer();
+    Numbers::Consumer none;
+    ByteRing::Consumer no_bytes;
+    MpmcRing<int>::Consumer of_no_many;
+    MpmcByteRing::Consumer no_bytes_of_many;
+    EXPECT_EQ(*wait_any(in, none), 1U) << "its calls do not wait: they answer not_owner";
+    EXPECT_EQ(*wait_any(in, no_bytes), 1U);
+    EXPECT_EQ(*wait_any(in, of_no_many), 1U);
+    EXPECT_EQ(*wait_any(in, no_bytes_of_many), 1U);
+    EXPECT_EQ(none.try_pop().error(), Status::not_owner);
+    WaitSet set;
+    set.add(of_no_many);
+    set.add(in);
+    EXPECT_EQ(*set.wait(), 0U);
 }
 
 TEST(WaitSetTest, EndsWithItsStopToken) {

@@ -21,7 +21,7 @@ using Bytes = std::span<const std::byte>;
 /// Specialise it for types of your own:
 ///
 ///     template <> struct shmring::Codec<Order> {
-///         static std::size_t size(const Order&) noexcept;                      // bytes that encode() writes
+///         static std::size_t size(const Order&) noexcept;                      // bytes that encode() writes, or kNotEncodable
 ///         static void encode(const Order&, std::span<std::byte>) noexcept;     // exactly that many
 ///         static bool decode(Bytes, Order&);                                   // false: these bytes are no Order
 ///     };
@@ -32,6 +32,9 @@ template <class T>
 struct Codec {
     static constexpr bool kMissing = true;
 };
+
+/// What Codec<T>::size() answers for a value that cannot be sent: its push takes no room and answers too_large.
+inline constexpr std::size_t kNotEncodable = std::numeric_limits<std::size_t>::max();
 
 namespace detail {
 
@@ -124,7 +127,11 @@ template <class T>
 requires(!Message<T> && Encodable<T> && Decodable<T>) struct Codec<std::vector<T>> {
     static std::size_t size(const std::vector<T>& values) noexcept {
         std::size_t sum = 0;
-        for (const T& value : values) sum += sizeof(std::uint32_t) + Codec<T>::size(value);
+        for (const T& value : values) {
+            const std::size_t size = Codec<T>::size(value);
+            if (size > kNotEncodable - sizeof(std::uint32_t) - sum) return kNotEncodable;
+            sum += sizeof(std::uint32_t) + size;
+        }
         return sum;
     }
     static void encode(const std::vector<T>& values, std::span<std::byte> to) noexcept {

@@ -47,6 +47,13 @@ class MpmcByteRing : public detail::MemberRing<MpmcByteRing, MpmcByteRingProduce
     /// The largest message.
     [[nodiscard]] std::size_t max_message_bytes() const noexcept { return memory(segment()).max_message(); }
 
+    /// About how many messages are in the ring, claimed ones that are not yet published included: off by what moved during the call.
+    /// Looks at each of them.
+    [[nodiscard]] std::uint64_t count_approx() const noexcept { return count_up_to(~std::uint64_t{0}); }
+    [[nodiscard]] bool was_empty() const noexcept { return count_up_to(1) == 0; }
+    /// Whether there was no room for the smallest message.
+    [[nodiscard]] bool was_full() const noexcept;
+
     [[nodiscard]] static detail::SegmentSpec spec(const MpmcByteRingOptions& options) noexcept;
 
  private:
@@ -56,6 +63,7 @@ class MpmcByteRing : public detail::MemberRing<MpmcByteRing, MpmcByteRingProduce
     using Base::Base;
 
     [[nodiscard]] static detail::MpmcByteMemory<Env> memory(const Segment& segment) noexcept;
+    [[nodiscard]] std::uint64_t count_up_to(std::uint64_t most) const noexcept;
 };
 
 }  // namespace shmring

@@ -33,8 +33,11 @@ struct QueueOptions {
     /// For types whose size varies, and mandatory there: bytes for all of them, each rounded up to 64. As many values as `capacity`
     /// fit in any case if none takes more than its share; one may take up to half of it.
     std::uint64_t capacity_bytes = 0;
-    Delivery delivery = Delivery::at_most_once;                 ///< of what a consumer dies with
-    std::uint32_t participants = detail::kDefaultParticipants;  ///< as in RingOptions
+    Delivery delivery = Delivery::at_most_once;  ///< of what a consumer dies with
+    /// The queue ends when all explicit producers (those that called bind_producer()) have left, however they did, and there has
+    /// been one: consumers get what is left, then closed, and late pushes get closed.
+    bool ends_with_last_producer = false;
+    std::uint32_t participants = detail::kDefaultParticipants;                  ///< as in RingOptions
     std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
     SegmentOptions segment{};
 };

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "shmring/detail/python_names.hpp"
 #include "shmring/detail/queue_lane.hpp"
 #include "shmring/detail/ring_factory.hpp"
 #include "shmring/options.hpp"
@@ -30,25 +31,37 @@ namespace shmring {
 /// a forked child, which makes its own by attach(). Deaths, order and statuses: as for MpmcRing. overflow: no participant record was
 /// free when the handle was first used (bind_producer() and bind_consumer() say so by an exception).
 template <class T>
-class Queue : public detail::RingFactory<Queue<T>, QueueOptions> {
+class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail::PythonNames<Queue<T>, T> {
     using Lane = typename detail::LaneOf<T>::type;
     using Ring = typename Lane::Ring;
 
  public:
     using value_type = T;
 
-    /// An empty object without a queue: what the noexcept factories return when they fail.
+    /// An empty object without a queue: what the noexcept factories return when they fail. Calls on it answer not_owner, capacities
+    /// and counts 0; binding throws.
     Queue() noexcept = default;
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
     /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
     [[nodiscard]] Queue attach() const { return Queue(segment_); }
     /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted.
+    /// From here on, and until it detaches, this is an explicit producer: see QueueOptions::ends_with_last_producer.
     void bind_producer() {
         if (!out_) out_ = ring_.producer(policy_);
+        detail::RingAccess::make_explicit(out_);
+    }
+    void bind_producer(std::error_code& code) noexcept {
+        code.clear();
+        if (!out_) out_ = ring_.producer(policy_, code);
+        if (!code) detail::RingAccess::make_explicit(out_);
     }
     void bind_consumer() {
         if (!in_) in_ = ring_.consumer(policy_);
+    }
+    void bind_consumer(std::error_code& code) noexcept {
+        code.clear();
+        if (!in_) in_ = ring_.consumer(policy_, code);
     }
 
     /// Puts a copy of `value` into the queue: full, closed, or too_large where T's size varies.
@@ -129,16 +142,23 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions> {
     }
 
     /// Values the queue holds at most, exactly as asked.
-    [[nodiscard]] std::uint64_t capacity() const noexcept { return Lane::capacity(ring_); }
-    [[nodiscard]] bool was_closed() const noexcept { return ring_.was_closed(); }
-    [[nodiscard]] Losses losses() const noexcept { return ring_.losses(); }
+    [[nodiscard]] std::uint64_t capacity() const noexcept { return ring_ ? Lane::capacity(ring_) : 0; }
+    /// What was so a moment ago, and may be over when the answer arrives. Of values of varying size count_approx() looks at each.
+    [[nodiscard]] std::uint64_t count_approx() const noexcept { return ring_ ? ring_.count_approx() : 0; }
+    [[nodiscard]] bool was_empty() const noexcept { return !ring_ || ring_.was_empty(); }
+    [[nodiscard]] bool was_full() const noexcept { return ring_ && ring_.was_full(); }
+    [[nodiscard]] bool was_closed() const noexcept { return ring_ && ring_.was_closed(); }
+    [[nodiscard]] Losses losses() const noexcept { return ring_ ? ring_.losses() : Losses{}; }
+    /// Not of an empty object.
     [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
-    /// What wait_any, WaitSet and epoll loops need of the reading side; binds it, and throws as bind_consumer() does.
-    [[nodiscard]] auto read_point() {
-        bind_consumer();
+    /// What wait_any and WaitSet need of the reading side; binds it. One that cannot be bound counts as readable: the call tells.
+    [[nodiscard]] auto read_point() noexcept {
+        std::error_code told_by_the_call;
+        bind_consumer(told_by_the_call);
         return in_.read_point();
     }
+    /// For epoll, poll and select: see MpmcRing's consumer. Binds the reading side, and throws as that does.
     [[nodiscard]] int readable_fd() {
         bind_consumer();
         return in_.readable_fd();
@@ -170,12 +190,13 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions> {
         if (segment_ != nullptr) ring_ = detail::RingAccess::make<Ring>(segment_);
     }
 
+    [[nodiscard]] Status no_end() const noexcept { return ring_ ? Status::overflow : Status::not_owner; }
     template <class Call>
     [[nodiscard]] Result<void> pushing(Call&& call) noexcept {
         if (!out_) [[unlikely]] {
             std::error_code code;
             out_ = ring_.producer(policy_, code);
-            if (code) return Status::overflow;
+            if (code) return no_end();
         }
         return call(out_);
     }
@@ -184,7 +205,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions> {
         if (!in_) [[unlikely]] {
             std::error_code code;
             in_ = ring_.consumer(policy_, code);
-            if (code) return Status::overflow;
+            if (code) return no_end();
         }
         return call(in_);
     }

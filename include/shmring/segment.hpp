@@ -68,6 +68,7 @@ struct SegmentSpec {
     Delivery delivery = Delivery::at_most_once;  ///< opening: whatever it has
     std::uint64_t minimum_units =
         0;  ///< that a record takes in a byte ring of many; opening: whatever it has
+    bool ends_with_last_producer = false;  ///< opening: whatever it has
     std::uint64_t least_capacity = 1;
     std::uint64_t lease_size =
         0;  ///< bytes per participant, where the kind has leases; opening: whatever it has
@@ -92,6 +93,7 @@ struct SegmentGeometry {
     std::uint32_t element_alignment = 0;
     Delivery delivery = Delivery::at_most_once;
     std::uint64_t minimum_units = 0;
+    bool ends_with_last_producer = false;
     std::uint64_t generation = 0;
     std::uint64_t liveness_period_ns = 0;
     std::uint64_t liveness_base = 0;  ///< detail::kNoLiveness: deaths cannot be noticed

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "support/journal.hpp"
 #include "support/numbered_message.hpp"
 
 namespace shmring::test {
@@ -36,8 +37,9 @@ struct alignas(64) CrowdReceiverJournal {
     std::atomic<std::uint64_t> in_call{0};   ///< how many the call under way may take and not log
     std::atomic<std::uint64_t> has_view{0};  ///< 1 while it rests with a View that is not handed back
     std::atomic<std::uint64_t> in_hand{
-        kNothing};                       ///< the packed Number that is logged and perhaps not yet handed back
-    std::atomic<std::uint64_t> torn{0};  ///< messages that were none, or two
+        kNothing};  ///< the packed Number that is logged and perhaps not yet handed back
+    std::atomic<Doing> doing{Doing::attaching};
+    std::atomic<std::uint64_t> torn{0};    ///< messages that were none, or two
     std::atomic<std::uint64_t> logged{0};  ///< entries written, ever
     std::atomic<std::uint64_t> read{0};    ///< entries the test has read
     std::array<std::atomic<std::uint64_t>, kEntries> log{};
@@ -64,6 +66,7 @@ struct alignas(64) CrowdReceiverJournal {
         in_call.store(0, std::memory_order_relaxed);
         has_view.store(0, std::memory_order_relaxed);
         in_hand.store(kNothing, std::memory_order_relaxed);
+        doing.store(Doing::attaching, std::memory_order_relaxed);
     }
 };
 

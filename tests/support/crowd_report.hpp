@@ -1,6 +1,8 @@
 // What storms over rings of many came to, and what must be true of the ring's own counters.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -27,8 +29,10 @@ struct CrowdReport {
     Losses losses{};
     std::uint64_t died_with_claim = 0;  ///< killed while they rested with one
     std::uint64_t died_with_view = 0;
-    RecoveryTimes recoveries{};  ///< after kills of others than these
-    RecoveryTimes stuck{};       ///< after these, behind which the ring stands still
+    std::array<std::uint64_t, 4> died_doing{};  ///< by Doing, where the traffic says what it does
+    std::uint64_t died_asleep_in_call = 0;      ///< of these
+    RecoveryTimes recoveries{};                 ///< after kills of others than these
+    RecoveryTimes stuck{};                      ///< after these, behind which the ring stands still
     std::string failure{};
 
     void add(const CrowdOracle& oracle, const Losses& counted, bool redelivers) {
@@ -56,6 +60,8 @@ struct CrowdReport {
         losses.redelivered += more.losses.redelivered;
         died_with_claim += more.died_with_claim;
         died_with_view += more.died_with_view;
+        for (std::size_t i = 0; i != died_doing.size(); ++i) died_doing[i] += more.died_doing[i];
+        died_asleep_in_call += more.died_asleep_in_call;
         recoveries += more.recoveries;
         stuck += more.stuck;
         if (failure.empty()) failure = more.failure;

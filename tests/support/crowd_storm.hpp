@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <optional>
 #include <random>
 #include <sstream>
@@ -72,6 +73,7 @@ class CrowdStorm {
         std::uint64_t sender = 0;        ///< the number of this life, where it is a sender
         std::uint64_t starts_at_ns = 0;  ///< nobody is in it until then
         bool is_killed = false;          ///< and not yet waited for
+        bool was_asleep = false;         ///< just before it was killed
         std::uint64_t moved = 0;         ///< messages, when it was last looked at
         std::uint64_t moved_at_ns = 0;
         std::vector<Stopwatch> stopwatches{};  ///< started by the kills since it last moved
@@ -134,6 +136,7 @@ class CrowdStorm {
             Member& victim = members_[draw(members_.size())];
             if (!victim.process || has_ended(victim)) continue;
             if (std::find(victims.begin(), victims.end(), &victim) != victims.end()) continue;
+            victim.was_asleep = is_asleep(victim.process->pid());
             victim.process->kill(SIGKILL);
             victim.is_killed = true;
             victims.push_back(&victim);
@@ -160,6 +163,10 @@ class CrowdStorm {
         victim.process.reset();
         victim.is_killed = false;
         ++report_.kills;
+        const Doing doing = is_sender(victim) ? board_->senders[victim.sender].doing.load()
+                                              : board_->receivers[receiver(victim)].doing.load();
+        ++report_.died_doing[static_cast<std::size_t>(doing)];
+        report_.died_asleep_in_call += doing == Doing::calling && victim.was_asleep ? 1 : 0;
         if (is_sender(victim)) {
             ++report_.sender_kills;
             report_.died_with_claim +=
@@ -173,6 +180,13 @@ class CrowdStorm {
         // Who comes at once repairs at once; so that survivors have to, others come later.
         const auto period = static_cast<std::uint64_t>(plan_.liveness_period.count());
         victim.starts_at_ns = now_ns() + (draw(2) == 0 ? 0 : draw(2 * period));
+    }
+    [[nodiscard]] static bool is_asleep(pid_t process) {
+        std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
+        std::string fields;
+        std::getline(stat, fields);
+        const std::size_t name_end = fields.rfind(')');  // a name may hold anything
+        return name_end != std::string::npos && fields.compare(name_end, 3, ") S") == 0;
     }
     [[nodiscard]] static bool has_ended(const Member& member) {
         siginfo_t info{};

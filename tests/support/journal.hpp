@@ -9,6 +9,9 @@
 
 namespace shmring::test {
 
+/// What a process of a crowd is at, for the report of those that were killed there.
+enum class Doing : std::uint32_t { attaching, calling, detaching, resting };
+
 /// Of one sending process. Sent = the push has returned and that is written here.
 struct alignas(64) SenderJournal {
     std::atomic<std::uint64_t> seated{0};     ///< 1 when it has the producer seat
@@ -16,6 +19,7 @@ struct alignas(64) SenderJournal {
     std::atomic<std::uint64_t> sent{0};
     std::atomic<std::uint64_t> lost_peers{0};  ///< calls that answered peer_lost
     std::atomic<std::uint64_t> has_claim{0};   ///< 1 while it rests with a claim in hand
+    std::atomic<Doing> doing{Doing::attaching};
 
     void before_call(std::uint64_t messages) {
         attempted.store(sent.load(std::memory_order_relaxed) + messages, std::memory_order_release);

@@ -37,6 +37,9 @@ inline constexpr std::uint64_t kMaxLivenessBase = std::uint64_t{1} << 62;
 /// Instead of a lock byte: caller-provided memory without a liveness file, where no death can be noticed.
 inline constexpr std::uint64_t kNoLiveness = ~std::uint64_t{0};
 
+/// Required feature of rings of many: the stream ends with the last explicit producer (detail/last_producer.hpp).
+inline constexpr std::uint64_t kFeatureEndsWithLastProducer = 1;
+
 /// The least size of a record in a byte ring of many, in lines: up to what the largest message takes.
 inline constexpr std::uint64_t kMaxMinimumUnits = std::uint64_t{1} << 24;
 
@@ -170,13 +173,20 @@ static_assert(offsetof(SegmentHeader, segment_size) == 40 && offsetof(SegmentHea
               offsetof(SegmentHeader, retired) == 440 && sizeof(SegmentHeader) == 512);
 
 /// What a participant is to the ring. Bits, because a later facade may be both.
-enum class Role : std::uint32_t { none = 0, producer = 1, consumer = 2, observer = 4, desk = 8 };
+enum class Role : std::uint32_t {
+    none = 0,
+    producer = 1,
+    consumer = 2,
+    observer = 4,
+    explicit_producer = 1 | 8,  ///< whose leaving may end the stream
+    desk = 16,                  ///< a worker's place for one task
+};
 
 /// One participant: one handle, used by one thread at a time. 256 bytes, four lines of one writer each.
 ///
 ///   offset field         written by        read by     meaning
 ///   0      incarnation   holder            everybody   how often this record was taken; odd while held, even when vacated
-///   8      role          holder            tools       Role bits
+///   8      role          holder            recoverers  Role bits; tools show them
 ///   12     reserved
 ///   16     intent        holder            recoverers  the claim in hand (MPMC): detail/intent.hpp
 ///   24     cursor        holder            everybody   reserved for a broadcast ring

@@ -31,7 +31,15 @@ class Member : public Attendee {
     /// Takes a record. What its former holder left named in it is still there: the ring repairs it first.
     static Member join(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
                        SetupError& error) noexcept;
-    void leave() noexcept { depart(); }
+    /// Gives the record back. The last explicit producer ends the stream where it was made so.
+    void leave() noexcept;
+    /// One whose leaving may end the stream from here on (detail/last_producer.hpp).
+    void become_explicit_producer() noexcept;
+    /// Ends the stream if it was made to end with its last explicit producer, there has been one and none is left. Costs a look at
+    /// each participant, and a system call for each such producer up to one that lives. True: it ended now.
+    bool end_if_deserted() noexcept {
+        return segment().geometry().ends_with_last_producer && end_deserted_stream();
+    }
     void refuse_corrupt(SetupError& error) noexcept;
 
     [[nodiscard]] Control& control() const noexcept { return *control_; }
@@ -82,6 +90,7 @@ class Member : public Attendee {
     }
 
  private:
+    bool end_deserted_stream() noexcept;
     [[nodiscard]] static bool is_not_yet(Status status) noexcept {
         return status == Status::empty || status == Status::busy || status == Status::full;
     }
@@ -103,6 +112,7 @@ class Member : public Attendee {
     }
 
     Control* control_ = nullptr;
+    bool is_explicit_producer_ = false;
 };
 
 }  // namespace shmring::detail

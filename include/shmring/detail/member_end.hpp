@@ -33,6 +33,7 @@ namespace detail {
 
 template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
 class RingObject;
+struct RingAccess;
 
 /// `Side` is an algorithm's producer or consumer: `slots()`, `more()`, `moved()`.
 template <class Side, Role kRole>
@@ -111,16 +112,20 @@ class MemberEnd {
 
     /// What wait_any and WaitSet need of a consumer; valid while it stays where it is. Another consumer may be quicker.
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
-        return {.line = &member_.control().readable,
-                .object = this,
-                .ready = [](void* self) noexcept { return static_cast<MemberEnd*>(self)->readable(); },
-                .examine = [](void* self) noexcept { (void)static_cast<MemberEnd*>(self)->recover(); },
-                .period_ns = member_.segment().geometry().liveness_period_ns};
+        WaitPoint<ShippedEnv> point{
+            .object = this,
+            .ready = [](void* self) noexcept { return static_cast<MemberEnd*>(self)->readable(); },
+            .examine = [](void* self) noexcept { (void)static_cast<MemberEnd*>(self)->recover(); }};
+        if (!member_) return point;  // always ready: the call on it says what it is; nobody sleeps there
+        point.line = &member_.control().readable;
+        point.period_ns = member_.segment().geometry().liveness_period_ns;
+        return point;
     }
 
  protected:
     template <class, class, class, class>
     friend class RingObject;
+    friend struct RingAccess;
 
     MemberEnd() noexcept = default;
     MemberEnd(MemberEnd&&) noexcept = default;
@@ -204,7 +209,8 @@ class MemberEnd {
         const ParticipantRoll roll(member_.participant(), fresh);
         const bool changed = recovery(roll).run();
         if (changed) member_.wake_all();
-        return changed;
+        const bool ended = !fresh && member_.end_if_deserted();  // who has just come may be about to bind
+        return changed || ended;
     }
     [[nodiscard]] bool readable() noexcept {
         const auto peek = [this]() noexcept { return side_.peek(); };

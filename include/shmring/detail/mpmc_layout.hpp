@@ -53,6 +53,7 @@ inline constexpr std::uint64_t kTailClosed = std::uint64_t{1} << 63;
 ///   288    searched     consumers            consumers     what `orphans` said before a search that found none
 ///   296    forgotten    new holders          recoverers    beyond each read claim whose name was taken away before it was repaired
 ///   304    remembered   recoverers           recoverers    what `forgotten` said before a look that settled all of them
+///   312    bound        explicit producers   recoverers    how many explicit producers there have been
 ///   384    readable     all                  producers     EventLine: consumers sleep here
 ///   512    writable     all                  consumers     EventLine: producers sleep here
 ///
@@ -72,6 +73,7 @@ struct MpmcControl {
     Atom<std::uint64_t> searched;
     Atom<std::uint64_t> forgotten;
     Atom<std::uint64_t> remembered;
+    Atom<std::uint64_t> bound;
     EventLine<Env> readable;
     EventLine<Env> writable;
 };

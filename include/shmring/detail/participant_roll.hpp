@@ -27,6 +27,14 @@ class ParticipantRoll {
         const std::uint64_t incarnation = record(index).incarnation.load(acquire);  // [attach] acquire side
         return me_.table().life_of(ParticipantId::of(index, incarnation)) == Life::dead;
     }
+    /// An explicit producer that is not proven gone. Costs a system call for each that there is.
+    [[nodiscard]] bool is_explicit_producer(std::uint32_t index) const noexcept {
+        const std::uint64_t incarnation =
+            record(index).incarnation.load(acquire);  // [attach] acquire side, [detach] acquire side
+        const std::uint32_t role = record(index).role.load(acquire);  // [role] acquire side
+        return role == static_cast<std::uint32_t>(Role::explicit_producer) &&
+               me_.table().life_of(ParticipantId::of(index, incarnation)) != Life::dead;
+    }
     [[nodiscard]] bool clear(std::uint32_t index, Intent intent) const noexcept {
         return me_.table().record(index).intent.compare_exchange_strong(intent.value, 0, relaxed, relaxed);
     }

@@ -4,6 +4,8 @@
 //
 // Edges:
 //   attach   the new holder stores `incarnation`, odd; who reads that number also sees its role and identity
+//   role     whoever gives a record back or takes it stores another role; who reads that sees what was before: the end of the
+//            former holding, and of its own stream also the explicit producers that were counted till then
 //   detach   the holder stores `incarnation`, even; who reads that number, or the next one, also sees all that
 //            the holder wrote. (After a death the kernel orders instead: it lets the lock go after the last store.)
 #pragma once

@@ -21,10 +21,12 @@ struct FixedLane {
     using Consumer = typename Ring::Consumer;
 
     [[nodiscard]] static SegmentSpec spec(const QueueOptions& options) noexcept {
-        return Ring::spec({.capacity = options.capacity,
-                           .delivery = options.delivery,
-                           .participants = options.participants,
-                           .liveness_period = options.liveness_period});
+        SegmentSpec spec = Ring::spec({.capacity = options.capacity,
+                                       .delivery = options.delivery,
+                                       .participants = options.participants,
+                                       .liveness_period = options.liveness_period});
+        spec.ends_with_last_producer = options.ends_with_last_producer;
+        return spec;
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept { return ring.capacity(); }
 
@@ -66,12 +68,14 @@ struct CodecLane {
     using Consumer = Ring::Consumer;
 
     [[nodiscard]] static SegmentSpec spec(const QueueOptions& options) noexcept {
-        return Ring::spec({.capacity_bytes = options.capacity_bytes,
-                           .capacity_messages = options.capacity,
-                           .delivery = options.delivery,
-                           .schema = schema<T>,
-                           .participants = options.participants,
-                           .liveness_period = options.liveness_period});
+        SegmentSpec spec = Ring::spec({.capacity_bytes = options.capacity_bytes,
+                                       .capacity_messages = options.capacity,
+                                       .delivery = options.delivery,
+                                       .schema = schema<T>,
+                                       .participants = options.participants,
+                                       .liveness_period = options.liveness_period});
+        spec.ends_with_last_producer = options.ends_with_last_producer;
+        return spec;
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept {
         return ring.capacity_messages();

@@ -26,6 +26,11 @@ struct RingAccess {
     [[nodiscard]] static auto memory(const Segment& segment) noexcept {
         return Ring::memory(segment);
     }
+    /// One of those whose last one's leaving ends the stream, where it was made so.
+    template <class Producer>
+    static void make_explicit(Producer& producer) noexcept {
+        producer.member_.become_explicit_producer();
+    }
 };
 
 /// `Ring` provides `static auto memory(const Segment&)`: what the ends' algorithms need. An end has `enter(segment, memory, policy,

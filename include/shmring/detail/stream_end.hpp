@@ -62,11 +62,14 @@ class StreamEnd {
 
     /// What wait_any and WaitSet need of a consumer; valid while it stays where it is.
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
-        return {.line = &end_.control().readable,
-                .object = this,
-                .ready = [](void* self) noexcept { return static_cast<StreamEnd*>(self)->readable(); },
-                .examine = [](void* self) noexcept { static_cast<StreamEnd*>(self)->end_.examine_peer(); },
-                .period_ns = end_.segment().geometry().liveness_period_ns};
+        WaitPoint<ShippedEnv> point{
+            .object = this,
+            .ready = [](void* self) noexcept { return static_cast<StreamEnd*>(self)->readable(); },
+            .examine = [](void* self) noexcept { static_cast<StreamEnd*>(self)->end_.examine_peer(); }};
+        if (!end_) return point;  // always ready: the call on it says what it is; nobody sleeps there
+        point.line = &end_.control().readable;
+        point.period_ns = end_.segment().geometry().liveness_period_ns;
+        return point;
     }
 
  protected:

@@ -18,6 +18,7 @@ using Record = ParticipantRecord<ShippedEnv>;
 constexpr std::uint64_t kKnownRequiredFeatures = 0;
 constexpr std::size_t kDeliveryConstant = 5;
 constexpr std::size_t kMinimumUnitsConstant = 6;
+constexpr std::size_t kPipeShapeConstant = 7;
 
 [[nodiscard]] const char* kind_name(RingKind kind) noexcept {
     switch (kind) {
@@ -35,6 +36,10 @@ constexpr std::size_t kMinimumUnitsConstant = 6;
             return "a broadcast ring";
         case RingKind::priority:
             return "a priority ring";
+        case RingKind::pipe:
+            return "a pipe";
+        case RingKind::pipe_bytes:
+            return "a pipe of bytes";
     }
     return "a ring of a kind this version does not know";
 }
@@ -215,6 +220,12 @@ struct Sections {
         return report.refuse(errc::corrupt_header,
                              "a record's least size is %u lines, possible is %u to %" PRIu64, minimum,
                              has_units ? 1u : 0u, most);
+    const std::uint32_t shape = header.constants[kPipeShapeConstant];
+    const bool is_pipe = header.kind == RingKind::pipe || header.kind == RingKind::pipe_bytes;
+    const bool has_shape = (shape & kPipe) != 0 && shape <= (kPipe | kPipeDuplex | kPipeTethered);
+    if (is_pipe ? !has_shape : shape != 0)
+        return report.refuse(errc::corrupt_header, "the shape of a pipe is %u in %s", shape,
+                             kind_name(header.kind));
     return true;
 }
 
@@ -233,7 +244,12 @@ struct Sections {
                              "control section is %" PRIu64 " bytes in the segment, %" PRIu64
                              " in this program",
                              sections.control.size, spec.control_size);
-    const std::uint64_t expected = data_size_of(spec, header.capacity);
+    const std::uint32_t shape = header.constants[kPipeShapeConstant];
+    if (spec.capacity != 0 && shape != spec.pipe_shape)
+        return report.refuse(errc::wrong_type, "the pipe is %s, this program asked for %s",
+                             (shape & kPipeDuplex) != 0 ? "duplex" : "one-way",
+                             (spec.pipe_shape & kPipeDuplex) != 0 ? "duplex" : "one-way");
+    const std::uint64_t expected = data_size_of(spec, header.capacity, shape);
     if (sections.data.size != expected)
         return report.refuse(errc::corrupt_header,
                              "capacity %" PRIu64 " takes %" PRIu64 " bytes of data, the section has %" PRIu64,
@@ -261,6 +277,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.element_alignment = header.element_alignment;
     geometry.delivery = static_cast<Delivery>(header.constants[kDeliveryConstant]);
     geometry.minimum_units = header.constants[kMinimumUnitsConstant];
+    geometry.pipe_shape = header.constants[kPipeShapeConstant];
     geometry.generation = header.generation;
     geometry.liveness_period_ns = header.liveness_period_ns;
     geometry.liveness_base = header.liveness_base;

@@ -68,6 +68,7 @@ struct SegmentSpec {
     Delivery delivery = Delivery::at_most_once;  ///< opening: whatever it has
     std::uint64_t minimum_units =
         0;  ///< that a record takes in a byte ring of many; opening: whatever it has
+    std::uint32_t pipe_shape = 0;  ///< kPipe bits; opening: whatever it has
     std::uint64_t least_capacity = 1;
     std::uint64_t control_size = 0;
     /// Bytes of the data section for a capacity: on opening that is the one found, so the check needs the rule, not a number.
@@ -90,6 +91,7 @@ struct SegmentGeometry {
     std::uint32_t element_alignment = 0;
     Delivery delivery = Delivery::at_most_once;
     std::uint64_t minimum_units = 0;
+    std::uint32_t pipe_shape = 0;
     std::uint64_t generation = 0;
     std::uint64_t liveness_period_ns = 0;
     std::uint64_t liveness_base = 0;  ///< detail::kNoLiveness: deaths cannot be noticed

@@ -53,7 +53,9 @@ Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Control& control, Role
     end.control_ = &control;
     end.own_seat_ = &own;
     end.peer_seat_ = role == Role::producer ? &control.consumer_seat : &control.producer_seat;
-    end.wait_at(control.readable, control.writable);
+    const std::byte* first = end.segment().at(end.segment().geometry().control_offset);
+    const bool is_first_lane = reinterpret_cast<const std::byte*>(&control) == first;
+    end.wait_at(control.readable, control.writable, is_first_lane ? 0 : 1);
     return end;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "shmring/detail/glances.hpp"
+#include "shmring/detail/participants.hpp"
 #include "shmring/detail/pipe_hold.hpp"
 #include "shmring/detail/pipe_lane.hpp"
 #include "shmring/detail/pipe_watch.hpp"
@@ -98,8 +99,12 @@ class PipeEndBase {
         const Status ready = ready_to_receive();
         return (ready == Status::ok ? peek() : ready) == Status::closed;
     }
-    /// How the other end stands, as far as anybody has asked.
-    [[nodiscard]] EndState peer() const noexcept { return watch(other_side(hold_.side())).state(); }
+    /// How the other end stands. Asks whether it lives, by a system call or two.
+    [[nodiscard]] EndState peer() const noexcept {
+        const PipeWatch other = watch(other_side(hold_.side()));
+        other.examine(ParticipantTable(segment()));
+        return other.state();
+    }
 
     void set_wait_policy(const WaitPolicy& policy) noexcept {
         policy_ = policy;

@@ -74,7 +74,7 @@ void Attendee::strike_bell() noexcept {
         readable_.keep_readable();  // our own, without a system call on the bell; others hear it below
     if (!bell_.current()) {
         SetupError unused;
-        Bell found = Bell::of(*segment_, false, unused);
+        Bell found = Bell::of(*segment_, lane_, false, unused);
         if (found) bell_ = std::move(found);
     }
     bell_.strike();
@@ -88,7 +88,7 @@ int Attendee::readable_descriptor(SetupError& error) noexcept {
     } else if (!usable()) {
         (void)report.refuse(errc::not_owner, "this handle belongs to the process we were forked from");
     } else if (!readable_) {
-        ReadableDescriptor made = ReadableDescriptor::open(*segment_, error);
+        ReadableDescriptor made = ReadableDescriptor::open(*segment_, lane_, error);
         if (!error.code) readable_ = std::move(made);
     }
     return error.code ? -1 : readable_.number();

@@ -16,14 +16,15 @@ namespace shmring::detail {
 
 namespace {
 
-[[nodiscard]] Descriptor duplicate_bell(const Segment& segment, SetupReport& report) noexcept {
-    if (segment.bell_descriptor() < 0) {
+[[nodiscard]] Descriptor duplicate_bell(const Segment& segment, std::size_t lane,
+                                        SetupReport& report) noexcept {
+    if (segment.bell_descriptor(lane) < 0) {
         (void)report.refuse(errc::no_bell,
                             "a ring without a name has one only if it was made with SegmentOptions::bell, or "
                             "joined with bell_descriptor");
         return {};
     }
-    Descriptor copy{::fcntl(segment.bell_descriptor(), F_DUPFD_CLOEXEC, 0)};
+    Descriptor copy{::fcntl(segment.bell_descriptor(lane), F_DUPFD_CLOEXEC, 0)};
     if (!copy) (void)report.refuse_errno(errno, "cannot duplicate its bell");
     return copy;
 }
@@ -54,12 +55,13 @@ bool GuardedDescriptor::still_ours() const noexcept {
     return number_ >= 0 && platform::file_identity(number_, error) == file_ && !error;
 }
 
-Bell Bell::of(const Segment& segment, bool make, SetupError& error) noexcept {
+Bell Bell::of(const Segment& segment, std::size_t lane, bool make, SetupError& error) noexcept {
     SetupReport report(error, "wait by descriptor on", segment.name());
     Bell bell;
     bell.is_fifo_ = !segment.name().empty();
-    Descriptor file = bell.is_fifo_ ? open_bell_file(segment.name(), segment.file_identity(), make, report)
-                                    : duplicate_bell(segment, report);
+    Descriptor file = bell.is_fifo_
+                          ? open_bell_file(segment.name(), lane, segment.file_identity(), make, report)
+                          : duplicate_bell(segment, lane, report);
     if (file) bell.file_ = GuardedDescriptor(file.release());
     return bell;
 }

@@ -3,17 +3,6 @@
 
 namespace shmring {
 
-namespace {
-
-using Memory = detail::ByteMemory<detail::ShippedEnv>;
-
-/// Payloads are aligned, so headers stand 8 bytes before an aligned place; the data section starts on a page.
-[[nodiscard]] constexpr std::uint64_t first_header(std::uint64_t alignment) noexcept {
-    return alignment - detail::kRecordHeaderSize;
-}
-
-}  // namespace
-
 detail::SegmentSpec ByteRing::spec(const ByteRingOptions& options) noexcept {
     detail::SegmentSpec spec;
     spec.kind = detail::RingKind::spsc_bytes;
@@ -25,17 +14,15 @@ detail::SegmentSpec ByteRing::spec(const ByteRingOptions& options) noexcept {
     spec.liveness_period_ns = static_cast<std::uint64_t>(options.liveness_period.count());
     spec.control_size = sizeof(detail::SpscControl<Env>);
     spec.data_size_for = [](std::uint64_t capacity) noexcept {
-        return Memory::storage_for(capacity) +
-               detail::kLineSize;  // the headers' offset and their last payload's end
+        return detail::ByteMemory<Env>::section_for(capacity);
     };
     return spec;
 }
 
 detail::ByteMemory<ByteRing::Env> ByteRing::memory(const Segment& segment) noexcept {
     const SegmentGeometry& geometry = segment.geometry();
-    const std::uint64_t alignment = geometry.element_alignment;
-    return {&control(segment), segment.at(geometry.data_offset + first_header(alignment)), geometry.capacity,
-            Memory::storage_for(geometry.capacity), alignment};
+    return detail::ByteMemory<Env>::in_section(control(segment), segment.at(geometry.data_offset),
+                                               geometry.capacity, geometry.element_alignment);
 }
 
 }  // namespace shmring

@@ -18,36 +18,54 @@ void describe_taken_seat(SetupError& error, const Segment& segment, Role role,
                   holder.process_id.load(relaxed), role == Role::producer ? "producer" : "consumer");
 }
 
+void describe_ended_pipe(SetupError& error, const Segment& segment) noexcept {
+    error.code = make_error_code(errc::pipe_ended);
+    std::snprintf(error.text, sizeof error.text,
+                  "shmring: join \"%.*s\": this end of the pipe was closed, or its process died",
+                  static_cast<int>(segment.name().size()), segment.name().data());
+}
+
 }  // namespace
 
-Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
-                        SetupError& error) noexcept {
+Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Control& control, Role role,
+                        const WaitPolicy& policy, const PipeWatch& watch, SetupError& error) noexcept {
     Endpoint end;
-    auto& control = *reinterpret_cast<Control*>(segment->at(segment->geometry().control_offset));
     auto& own = role == Role::producer ? control.producer_seat : control.consumer_seat;
     if (!end.attend(std::move(segment), role, policy, error)) return end;
 
     const ParticipantTable table = end.participant_.table();
     std::uint64_t found = 0;
-    const bool taken = take_seat(own, end.participant_.id(), [&](ParticipantId holder) noexcept {
+    const auto life_of = [&](ParticipantId holder) noexcept {
         found = holder.value;
         return table.life_of(holder);
-    });
+    };
+    const bool taken = watch ? take_fresh_seat(own, end.participant_.id(), found)
+                             : take_seat(own, end.participant_.id(), life_of);
     if (!taken) {
-        // life_of() called the holder alive or unknown, so its index lies in the table.
-        describe_taken_seat(error, end.segment(), role, table.record(ParticipantId{found}.index()));
+        if (watch && (seat_state(found) != SeatState::held || life_of(seat_holder(found)) == Life::dead))
+            describe_ended_pipe(error, end.segment());
+        else  // life_of() called the holder alive or unknown, so its index lies in the table.
+            describe_taken_seat(error, end.segment(), role, table.record(ParticipantId{found}.index()));
         end.depart();
         return end;
     }
+    end.watch_ = watch;
     end.control_ = &control;
     end.own_seat_ = &own;
     end.peer_seat_ = role == Role::producer ? &control.consumer_seat : &control.producer_seat;
-    end.wait_at(control.readable, control.writable);
+    const std::byte* first = end.segment().at(end.segment().geometry().control_offset);
+    const bool is_first_lane = reinterpret_cast<const std::byte*>(&control) == first;
+    end.wait_at(control.readable, control.writable, is_first_lane ? 0 : 1);
     return end;
 }
 
 void Endpoint::leave() noexcept {
     if (usable()) vacate_seat(*own_seat_, participant_.id());
+    depart();
+}
+
+void Endpoint::renounce() noexcept {
+    if (usable()) renounce_seat(*own_seat_, participant_.id());
     depart();
 }
 
@@ -62,6 +80,7 @@ void Endpoint::close() noexcept {
 }
 
 void Endpoint::examine_peer() noexcept {
+    if (watch_) return watch_.examine(participant_.table());
     (void)examine_seat(
         *peer_seat_, [this](ParticipantId holder) noexcept { return participant_.table().life_of(holder); });
 }

@@ -54,6 +54,8 @@ namespace {
             return "what has the name of the ring's bell is no FIFO of the ring's owner and mode";
         case errc::not_owner:
             return "the handle belongs to another process";
+        case errc::pipe_ended:
+            return "this end of the pipe was closed, or its process died";
         case errc::corrupt_positions:
             return "the ring's positions contradict each other";
     }
@@ -102,6 +104,8 @@ const char* to_string(Status status) noexcept {
             return "interrupted";
         case Status::overflow:
             return "overflow";
+        case Status::invalid:
+            return "invalid";
     }
     return "unknown";
 }

@@ -53,12 +53,13 @@ constinit std::mutex fork_gate;
 class Descriptor {
  public:
     explicit Descriptor(int value) noexcept : value_(value) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
+    Descriptor(Descriptor&& other) noexcept : value_(other.give_away()) {}
+    Descriptor& operator=(Descriptor&&) = delete;
     ~Descriptor() {
         if (value_ >= 0) ::close(value_);
     }
     [[nodiscard]] int get() const noexcept { return value_; }
+    [[nodiscard]] int give_away() noexcept { return std::exchange(value_, -1); }
 
  private:
     int value_;
@@ -76,13 +77,53 @@ class Descriptor {
     return Descriptor{::open(path.data(), O_RDWR | O_CLOEXEC)};
 }
 
-[[nodiscard]] struct flock write_lock_on(std::uint64_t byte) noexcept {
+[[nodiscard]] struct flock lock_on(std::uint64_t byte, short type) noexcept {
     struct flock lock {};
-    lock.l_type = F_WRLCK;
+    lock.l_type = type;
     lock.l_whence = SEEK_SET;
     lock.l_start = static_cast<off_t>(byte);  // the kernel refuses what comes out negative
     lock.l_len = 1;
     return lock;
+}
+
+/// A fresh description of `file` that holds `byte`; empty and `error` otherwise. `page_size` is that of its file system.
+[[nodiscard]] Descriptor open_and_lock(int descriptor, const FileIdentity& file, std::uint64_t byte,
+                                       short type, std::size_t& page_size, std::error_code& error) noexcept {
+    Descriptor fresh = open_again(descriptor);
+    struct stat status {};
+    if (fresh.get() < 0 || ::fstat(fresh.get(), &status) != 0) {
+        error = system_error_code(errno);
+        return Descriptor{-1};
+    }
+    // The application may have closed our descriptor, and opened something else since: locking that would
+    // prove nothing.
+    if (FileIdentity{status.st_dev, status.st_ino} != file) {
+        error = system_error_code(EBADF);
+        return Descriptor{-1};
+    }
+    struct flock request = lock_on(byte, type);
+    if (::fcntl(fresh.get(), F_OFD_SETLK, &request) != 0) {
+        error = system_error_code(errno == EACCES ? EAGAIN : errno);
+        return Descriptor{-1};
+    }
+    // As large as the file system's own pages, because hugetlbfs unmaps nothing less.
+    page_size = std::max(kPageSize, static_cast<std::size_t>(status.st_blksize));
+    return fresh;
+}
+
+/// Keeps the description as long as it stands. Never touched, so it takes address space and nothing else. Null and `error`.
+[[nodiscard]] void* map_page(const Descriptor& locked, std::size_t size, std::error_code& error) noexcept {
+    void* const page = ::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, locked.get(), 0);
+    if (page != MAP_FAILED) return page;
+    error = system_error_code(errno == EAGAIN ? ENOMEM : errno);  // EAGAIN is mmap's word for the mlock limit
+    return nullptr;
+}
+
+/// False and `error`: a lock must not be taken, for a child forked meanwhile would keep it.
+[[nodiscard]] bool gate_is_there(std::error_code& error) noexcept {
+    const int gate_error = register_fork_gate();
+    if (gate_error != 0) error = system_error_code(gate_error);
+    return gate_error == 0;
 }
 
 }  // namespace
@@ -100,40 +141,21 @@ LivenessLock LivenessLock::take(int descriptor, const FileIdentity& file, std::u
                                 std::error_code& error) noexcept {
     LivenessLock lock;
     const std::uint64_t token = process_token();
-    const int gate_error = register_fork_gate();
-    if (token == 0 || gate_error != 0) {
-        error = system_error_code(gate_error != 0 ? gate_error : ENOMEM);
+    if (!gate_is_there(error)) return lock;
+    if (token == 0) {
+        error = system_error_code(ENOMEM);
         return lock;
     }
 
     const std::lock_guard no_fork_now{fork_gate};
-    const Descriptor fresh = open_again(descriptor);
-    struct stat status {};
-    if (fresh.get() < 0 || ::fstat(fresh.get(), &status) != 0) {
+    std::size_t size = 0;
+    const Descriptor fresh = open_and_lock(descriptor, file, byte, F_WRLCK, size, error);
+    if (fresh.get() < 0) return lock;
+    void* const page = map_page(fresh, size, error);
+    if (page == nullptr) return lock;
+    if (::madvise(page, size, MADV_DONTFORK) != 0) {
         error = system_error_code(errno);
-        return lock;
-    }
-    // The application may have closed our descriptor, and opened something else since: locking that would
-    // prove nothing.
-    if (FileIdentity{status.st_dev, status.st_ino} != file) {
-        error = system_error_code(EBADF);
-        return lock;
-    }
-
-    struct flock request = write_lock_on(byte);
-    if (::fcntl(fresh.get(), F_OFD_SETLK, &request) != 0) {
-        error = system_error_code(errno == EACCES ? EAGAIN : errno);
-        return lock;
-    }
-
-    // Never touched, so it takes address space and nothing else. As large as the file system's own pages,
-    // because hugetlbfs unmaps nothing less.
-    const std::size_t size = std::max(kPageSize, static_cast<std::size_t>(status.st_blksize));
-    void* page = ::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fresh.get(), 0);
-    if (page == MAP_FAILED || ::madvise(page, size, MADV_DONTFORK) != 0) {
-        error =
-            system_error_code(errno == EAGAIN ? ENOMEM : errno);  // EAGAIN is mmap's word for the mlock limit
-        if (page != MAP_FAILED) ::munmap(page, size);
+        ::munmap(page, size);
         return lock;
     }
     lock.page_ = page;
@@ -163,12 +185,48 @@ void LivenessLock::release() noexcept {
     if (process_token_word()->load(relaxed) == owner_token_) ::munmap(page, page_size_);
 }
 
+Tether::Tether(Tether&& other) noexcept
+    : page_(std::exchange(other.page_, nullptr)), page_size_(std::exchange(other.page_size_, 0)) {}
+
+Tether& Tether::operator=(Tether&& other) noexcept {
+    if (this == &other) return *this;
+    let_go();
+    page_ = std::exchange(other.page_, nullptr);
+    page_size_ = std::exchange(other.page_size_, 0);
+    return *this;
+}
+
+Tether Tether::take(int descriptor, const FileIdentity& file, std::uint64_t byte,
+                    std::error_code& error) noexcept {
+    Tether tether;
+    if (!gate_is_there(error)) return tether;
+    const std::lock_guard no_fork_now{fork_gate};  // a child is to inherit the mapping, not the descriptor
+    std::size_t size = 0;
+    const Descriptor fresh = open_and_lock(descriptor, file, byte, F_RDLCK, size, error);
+    if (fresh.get() < 0) return tether;
+    tether.page_ = map_page(fresh, size, error);
+    tether.page_size_ = size;
+    return tether;
+}
+
+int Tether::tied_descriptor(int descriptor, const FileIdentity& file, std::uint64_t byte,
+                            std::error_code& error) noexcept {
+    std::size_t unused = 0;
+    Descriptor fresh = open_and_lock(descriptor, file, byte, F_RDLCK, unused, error);
+    return fresh.give_away();
+}
+
+void Tether::let_go() noexcept {
+    void* const page = std::exchange(page_, nullptr);
+    if (page != nullptr) ::munmap(page, page_size_);  // a forked child has this mapping as we have
+}
+
 LockState probe_lock(int descriptor, const FileIdentity& file, std::uint64_t byte) noexcept {
     const auto is_still_the_file = [&] {
         struct stat status {};
         return ::fstat(descriptor, &status) == 0 && FileIdentity{status.st_dev, status.st_ino} == file;
     };
-    struct flock question = write_lock_on(byte);
+    struct flock question = lock_on(byte, F_WRLCK);
     if (!is_still_the_file() || ::fcntl(descriptor, F_OFD_GETLK, &question) != 0) return LockState::unknown;
     if (question.l_type != F_UNLCK) return LockState::held;
     // "Free" lets survivors take over, so it must not be the answer about a file that another thread put here

@@ -22,9 +22,10 @@ namespace {
 
 }  // namespace
 
-ReadableDescriptor ReadableDescriptor::open(const Segment& segment, SetupError& error) noexcept {
+ReadableDescriptor ReadableDescriptor::open(const Segment& segment, std::size_t lane,
+                                            SetupError& error) noexcept {
     ReadableDescriptor made;
-    made.bell_ = Bell::of(segment, true, error);
+    made.bell_ = Bell::of(segment, lane, true, error);
     if (error.code) return made;
     SetupReport report(error, "wait by descriptor on", segment.name());
     made.timer_ = GuardedDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));

@@ -32,7 +32,7 @@ namespace {
 }
 
 [[nodiscard]] bool check_named_options(const SegmentOptions& options, SetupReport& report) noexcept {
-    if (options.bell || options.bell_descriptor >= 0)
+    if (options.bell || options.bell_descriptor >= 0 || options.second_bell_descriptor >= 0)
         return report.refuse(errc::bad_option,
                              "a bell is for rings without a name: this has a FIFO beside it when asked");
     return check_options(options, report);
@@ -144,12 +144,12 @@ Segment Segment::anonymous(const SegmentSpec& spec, const SegmentOptions& option
     Descriptor file = make_memfd(geometry.segment_size, report);
     Mapping mapping;
     if (!file || !mapping.map(file.number(), geometry.segment_size, options.huge_pages, report)) return {};
-    Descriptor bell;
-    if (!prepare_bell(options, bell, report)) return {};
+    Bells bells;
+    if (!prepare_bells(options, spec.pipe_shape, bells, report)) return {};
     write_header(mapping.data(), spec, geometry, {.user_id = effective_user()});
     if (!seal(file, report)) return {};
     Segment segment = SegmentBuilder::of_file(file, mapping, geometry, options, {});
-    SegmentBuilder::give_bell(segment, bell);
+    SegmentBuilder::give_bells(segment, bells);
     return segment;
 }
 
@@ -157,14 +157,13 @@ Segment Segment::from_descriptor(int descriptor, const SegmentSpec& spec, const 
                                  SetupError& error) noexcept {
     SetupReport report(error, "open a descriptor");
     std::uint64_t size = 0;
-    Descriptor bell;
-    if (!check_options(options, report) || !check_joining_options(options, report) ||
-        !prepare_bell(options, bell, report))
-        return {};
+    Bells bells;
+    if (!check_options(options, report) || !check_joining_options(options, report)) return {};
     Descriptor file = adopt_descriptor(descriptor, options, size, report);
     if (!file) return {};
     Segment segment = join_file(file, size, spec, options, {}, report);
-    if (segment) SegmentBuilder::give_bell(segment, bell);
+    if (!segment || !prepare_bells(options, segment.geometry().pipe_shape, bells, report)) return {};
+    SegmentBuilder::give_bells(segment, bells);
     return segment;
 }
 
@@ -187,8 +186,8 @@ Segment& Segment::operator=(Segment&& other) noexcept {
     let_go();
     base_ = std::exchange(other.base_, nullptr);
     descriptor_ = std::exchange(other.descriptor_, -1);
-    bell_ = std::exchange(other.bell_, -1);
-    bell_file_ = std::exchange(other.bell_file_, {});
+    bells_ = std::exchange(other.bells_, {-1, -1});
+    bell_files_ = std::exchange(other.bell_files_, {});
     owns_mapping_ = std::exchange(other.owns_mapping_, false);
     file_ = std::exchange(other.file_, {});
     geometry_ = std::exchange(other.geometry_, {});
@@ -202,7 +201,7 @@ Segment::~Segment() { let_go(); }
 void Segment::let_go() noexcept {
     if (owns_mapping_) unmap(base_, geometry_.segment_size);
     close_if_still(descriptor_, file_);
-    close_if_still(bell_, bell_file_);
+    for (std::size_t lane = 0; lane != bells_.size(); ++lane) close_if_still(bells_[lane], bell_files_[lane]);
 }
 
 SegmentHeader& Segment::header() const noexcept { return *reinterpret_cast<SegmentHeader*>(base_); }

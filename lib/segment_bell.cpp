@@ -18,6 +18,7 @@ namespace {
 
 constexpr unsigned kPermissions = 07777;
 constexpr unsigned kRoot = 0;
+constexpr std::array<const char*, 2> kEndings = {".bell", ".bel2"};  // by lane
 
 /// The longest name and this ending are together just as long as a file's name may be.
 class Path {
@@ -77,17 +78,41 @@ class Path {
     return report.refuse_errno(number, "cannot give its bell to user %u, group %u", ring.st_uid, ring.st_gid);
 }
 
+/// A duplicate of the caller's eventfd.
+[[nodiscard]] Descriptor adopt_bell(int number, SetupReport& report) noexcept {
+    Descriptor bell{::fcntl(number, F_DUPFD_CLOEXEC, 0)};
+    if (!bell) {
+        (void)report.refuse_errno(errno, "cannot duplicate its bell %d", number);
+        return {};
+    }
+    std::array<char, 48> link{};
+    std::array<char, 32> target{};
+    (void)std::snprintf(link.data(), link.size(), "/proc/thread-self/fd/%d", bell.number());
+    const ssize_t size = ::readlink(link.data(), target.data(), target.size());
+    const std::string_view kind(target.data(), static_cast<std::size_t>(size < 0 ? 0 : size));
+    if (kind != "anon_inode:[eventfd]") {
+        (void)report.refuse(errc::bad_option, "bell descriptor %d is no eventfd", number);
+        return {};
+    }
+    if ((::fcntl(bell.number(), F_GETFL) & O_NONBLOCK) == 0) {
+        (void)report.refuse(errc::bad_option, "bell descriptor %d is not non-blocking (EFD_NONBLOCK)",
+                            number);
+        return {};
+    }
+    return bell;
+}
+
 }  // namespace
 
-Descriptor open_bell_file(std::string_view plain, const platform::FileIdentity& ring, bool make,
-                          SetupReport& report) noexcept {
+Descriptor open_bell_file(std::string_view plain, std::size_t lane, const platform::FileIdentity& ring,
+                          bool make, SetupReport& report) noexcept {
     struct stat segment {};
     const bool is_there = ::lstat(Path{plain, ""}.text(), &segment) == 0;
     if (!is_there || platform::FileIdentity{segment.st_dev, segment.st_ino} != ring) {
         (void)report.refuse(errc::retired, "its name was removed: nobody would find its bell");
         return {};
     }
-    const Path path{plain, ".bell"};
+    const Path path{plain, kEndings[lane]};
     // For reading and writing on both sides: a FIFO without a reader would raise SIGPIPE, and one without a writer looks ended.
     const auto open = [&path] {
         return Descriptor{::open(path.text(), O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
@@ -111,12 +136,14 @@ Descriptor open_bell_file(std::string_view plain, const platform::FileIdentity& 
     return fifo;
 }
 
-void remove_bell_file(std::string_view plain) noexcept {
-    const Path path{plain, ".bell"};
-    struct stat status {};
-    const bool is_ours = ::lstat(path.text(), &status) == 0 && S_ISFIFO(status.st_mode) &&
-                         (status.st_uid == effective_user() || effective_user() == kRoot);
-    if (is_ours) ::unlink(path.text());
+void remove_bell_files(std::string_view plain) noexcept {
+    for (const char* ending : kEndings) {
+        const Path path{plain, ending};
+        struct stat status {};
+        const bool is_ours = ::lstat(path.text(), &status) == 0 && S_ISFIFO(status.st_mode) &&
+                             (status.st_uid == effective_user() || effective_user() == kRoot);
+        if (is_ours) ::unlink(path.text());
+    }
 }
 
 bool check_joining_options(const SegmentOptions& options, SetupReport& report) noexcept {
@@ -125,26 +152,23 @@ bool check_joining_options(const SegmentOptions& options, SetupReport& report) n
                          "only who makes a ring makes its bell; join with the descriptor of that one");
 }
 
-bool prepare_bell(const SegmentOptions& options, Descriptor& bell, SetupReport& report) noexcept {
-    if (options.bell && options.bell_descriptor >= 0)
+bool prepare_bells(const SegmentOptions& options, std::uint32_t pipe_shape, Bells& bells,
+                   SetupReport& report) noexcept {
+    const std::array<int, 2> given = {options.bell_descriptor, options.second_bell_descriptor};
+    const std::size_t lanes = (pipe_shape & kPipeDuplex) != 0 ? 2 : 1;
+    if (options.bell && (given[0] >= 0 || given[1] >= 0))
         return report.refuse(errc::bad_option, "a bell was asked for, and one was given");
-    if (options.bell) {
-        bell = Descriptor{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-        return bell || report.refuse_errno(errno, "cannot make its bell");
+    if (given[1] >= 0 && lanes == 1)
+        return report.refuse(errc::bad_option, "a second bell is for duplex pipes");
+    for (std::size_t lane = 0; lane != lanes; ++lane) {
+        if (options.bell) {
+            bells[lane] = Descriptor{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+            if (!bells[lane]) return report.refuse_errno(errno, "cannot make its bell");
+        } else if (given[lane] >= 0) {
+            bells[lane] = adopt_bell(given[lane], report);
+            if (!bells[lane]) return false;
+        }
     }
-    if (options.bell_descriptor < 0) return true;
-    bell = Descriptor{::fcntl(options.bell_descriptor, F_DUPFD_CLOEXEC, 0)};
-    if (!bell) return report.refuse_errno(errno, "cannot duplicate its bell %d", options.bell_descriptor);
-    std::array<char, 48> link{};
-    std::array<char, 32> target{};
-    (void)std::snprintf(link.data(), link.size(), "/proc/thread-self/fd/%d", bell.number());
-    const ssize_t size = ::readlink(link.data(), target.data(), target.size());
-    const std::string_view kind(target.data(), static_cast<std::size_t>(size < 0 ? 0 : size));
-    if (kind != "anon_inode:[eventfd]")
-        return report.refuse(errc::bad_option, "bell descriptor %d is no eventfd", options.bell_descriptor);
-    if ((::fcntl(bell.number(), F_GETFL) & O_NONBLOCK) == 0)
-        return report.refuse(errc::bad_option, "bell descriptor %d is not non-blocking (EFD_NONBLOCK)",
-                             options.bell_descriptor);
     return true;
 }
 

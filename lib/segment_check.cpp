@@ -18,7 +18,7 @@ using Record = ParticipantRecord<ShippedEnv>;
 
 constexpr std::size_t kDeliveryConstant = 5;
 constexpr std::size_t kMinimumUnitsConstant = 6;
-constexpr std::size_t kLeaseSizeConstant = 7;
+constexpr std::size_t kKindsOwnConstant = 7;  // bytes of a lease, shape of a pipe
 
 [[nodiscard]] const char* kind_name(RingKind kind) noexcept {
     switch (kind) {
@@ -36,6 +36,10 @@ constexpr std::size_t kLeaseSizeConstant = 7;
             return "a broadcast ring";
         case RingKind::priority:
             return "a priority ring";
+        case RingKind::pipe:
+            return "a pipe";
+        case RingKind::pipe_bytes:
+            return "a pipe of bytes";
         case RingKind::tasks:
             return "a joinable queue";
         case RingKind::byte_tasks:
@@ -223,9 +227,15 @@ struct Sections {
         return report.refuse(errc::corrupt_header,
                              "a record's least size is %u lines, possible is %u to %" PRIu64, minimum,
                              has_units ? 1u : 0u, most);
-    const std::uint32_t lease = header.constants[kLeaseSizeConstant];
-    if (has_leases(header.kind) ? !is_lease_size(lease) : lease != 0)
-        return report.refuse(errc::corrupt_header, "a lease takes %u bytes, which is not possible", lease);
+    const std::uint32_t own = header.constants[kKindsOwnConstant];
+    if (has_leases(header.kind)) {
+        if (is_lease_size(own)) return true;
+        return report.refuse(errc::corrupt_header, "a lease takes %u bytes, which is not possible", own);
+    }
+    const bool has_shape = (own & kPipe) != 0 && own <= (kPipe | kPipeDuplex | kPipeTethered);
+    if (is_pipe(header.kind) ? !has_shape : own != 0)
+        return report.refuse(errc::corrupt_header, "the shape of a pipe is %u in %s", own,
+                             kind_name(header.kind));
     return true;
 }
 
@@ -244,12 +254,18 @@ struct Sections {
                              "control section is %" PRIu64 " bytes in the segment, %" PRIu64
                              " in this program",
                              sections.control.size, spec.control_size);
-    const std::uint64_t leases = leases_size(header.participant_count, header.constants[kLeaseSizeConstant]);
+    const std::uint32_t lease = has_leases(header.kind) ? header.constants[kKindsOwnConstant] : 0;
+    const std::uint32_t shape = is_pipe(header.kind) ? header.constants[kKindsOwnConstant] : 0;
+    const std::uint64_t leases = leases_size(header.participant_count, lease);
     if (sections.leases.size != leases)
         return report.refuse(errc::corrupt_header,
                              "%u participants take %" PRIu64 " bytes of leases, the section has %" PRIu64,
                              header.participant_count, leases, sections.leases.size);
-    const std::uint64_t expected = data_size_of(spec, header.capacity);
+    if (spec.capacity != 0 && shape != spec.pipe_shape)
+        return report.refuse(errc::wrong_type, "the pipe is %s, this program asked for %s",
+                             (shape & kPipeDuplex) != 0 ? "duplex" : "one-way",
+                             (spec.pipe_shape & kPipeDuplex) != 0 ? "duplex" : "one-way");
+    const std::uint64_t expected = data_size_of(spec, header.capacity, shape);
     if (sections.data.size != expected)
         return report.refuse(errc::corrupt_header,
                              "capacity %" PRIu64 " takes %" PRIu64 " bytes of data, the section has %" PRIu64,
@@ -278,6 +294,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.delivery = static_cast<Delivery>(header.constants[kDeliveryConstant]);
     geometry.minimum_units = header.constants[kMinimumUnitsConstant];
     geometry.ends_with_last_producer = (header.required_features & kFeatureEndsWithLastProducer) != 0;
+    geometry.pipe_shape = is_pipe(header.kind) ? header.constants[kKindsOwnConstant] : 0;
     geometry.generation = header.generation;
     geometry.liveness_period_ns = header.liveness_period_ns;
     geometry.liveness_base = header.liveness_base;
@@ -287,7 +304,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.data_offset = sections.data.offset;
     geometry.data_size = sections.data.size;
     geometry.leases_offset = sections.leases.offset;
-    geometry.lease_size = header.constants[kLeaseSizeConstant];
+    geometry.lease_size = has_leases(header.kind) ? header.constants[kKindsOwnConstant] : 0;
     return true;
 }
 

@@ -43,9 +43,10 @@ class Fnv1a {
         return report.refuse(errc::bad_option,
                              "with so few messages each takes %" PRIu64 " lines, it must be at most %" PRIu64,
                              spec.minimum_units, kMaxMinimumUnits);
-    if (spec.kind == RingKind::spsc_bytes && !is_record_alignment(spec.element_alignment))
+    const bool has_records = spec.kind == RingKind::spsc_bytes || spec.kind == RingKind::pipe_bytes;
+    if (has_records && !is_record_alignment(spec.element_alignment))
         return report.refuse(errc::bad_option, "alignment is %u, it must be 8 or 64", spec.element_alignment);
-    if (spec.kind == RingKind::spsc_bytes && spec.capacity < 2 * std::uint64_t{spec.element_alignment})
+    if (has_records && spec.capacity < 2 * std::uint64_t{spec.element_alignment})
         return report.refuse(errc::bad_option, "capacity is %" PRIu64 " bytes, an empty message needs %u",
                              spec.capacity, 2 * spec.element_alignment);
     if (spec.participants == 0 || spec.participants > kMaxParticipants)
@@ -97,17 +98,19 @@ std::uint64_t type_fingerprint(std::uint32_t size, std::uint32_t alignment,
     return sum.value();
 }
 
-std::uint64_t data_size_of(const SegmentSpec& spec, std::uint64_t capacity) noexcept {
+std::uint64_t data_size_of(const SegmentSpec& spec, std::uint64_t capacity,
+                           std::uint32_t pipe_shape) noexcept {
     const std::uint64_t per_block = std::max<std::uint64_t>(spec.block[0], 1);
     const std::uint64_t stride = std::max<std::uint64_t>(spec.block[1], 1);
     if (spec.data_size_for == nullptr || capacity / per_block > kMaxSegmentSize / stride) return 0;
     const std::uint64_t size = spec.data_size_for(capacity);
-    return size <= kMaxSegmentSize ? size : 0;
+    if (size > kMaxSegmentSize) return 0;
+    return pipe_shape == 0 ? size : round_up(size, kPageSize) * ((pipe_shape & kPipeDuplex) != 0 ? 2 : 1);
 }
 
 bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry& geometry) noexcept {
     if (!check_ranges(spec, report)) return false;
-    const std::uint64_t data_size = data_size_of(spec, spec.capacity);
+    const std::uint64_t data_size = data_size_of(spec, spec.capacity, spec.pipe_shape);
     if (data_size == 0)
         return report.refuse(errc::bad_option,
                              "capacity is %" PRIu64 ": with blocks of %u bytes that is more than %" PRIu64
@@ -122,6 +125,7 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     geometry.delivery = spec.delivery;
     geometry.minimum_units = spec.minimum_units;
     geometry.ends_with_last_producer = spec.ends_with_last_producer;
+    geometry.pipe_shape = spec.pipe_shape;
     geometry.generation = platform::random_u64();
     geometry.liveness_period_ns = spec.liveness_period_ns;
     geometry.liveness_base = kOwnLivenessBase;
@@ -161,14 +165,15 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
     header.generation = geometry.generation;
     header.liveness_period_ns = geometry.liveness_period_ns;
     header.liveness_base = geometry.liveness_base;
-    header.constants = {kLineSize,
-                        kLineGap,
-                        spec.block[0],
-                        spec.block[1],
-                        spec.block[2],
-                        static_cast<std::uint32_t>(spec.delivery),
-                        static_cast<std::uint32_t>(spec.minimum_units),
-                        static_cast<std::uint32_t>(spec.lease_size)};
+    header.constants = {
+        kLineSize,
+        kLineGap,
+        spec.block[0],
+        spec.block[1],
+        spec.block[2],
+        static_cast<std::uint32_t>(spec.delivery),
+        static_cast<std::uint32_t>(spec.minimum_units),
+        has_leases(spec.kind) ? static_cast<std::uint32_t>(spec.lease_size) : spec.pipe_shape};
     header.boot_id = process.boot_id;
     header.creator = creator_identity(process, origin.user_id);
     std::copy_n(spec.schema.begin(), std::min(spec.schema.size(), header.schema.size() - 1),

@@ -54,8 +54,8 @@ Segment Segment::create_in(std::span<std::byte> memory, const SegmentSpec& spec,
         (void)report.refuse(errc::bad_option, "the liveness offset is beyond what a lock can name");
         return {};
     }
-    Descriptor bell;
-    if (!prepare_bell(options, bell, report)) return {};
+    Bells bells;
+    if (!prepare_bells(options, spec.pipe_shape, bells, report)) return {};
     Descriptor liveness;
     Origin origin{.user_id = effective_user()};
     geometry.liveness_base = options.liveness_descriptor >= 0 ? options.liveness_offset : kNoLiveness;
@@ -72,7 +72,7 @@ Segment Segment::create_in(std::span<std::byte> memory, const SegmentSpec& spec,
     write_header(memory.data(), spec, geometry, origin);
     Segment segment = SegmentBuilder::of_memory(memory, geometry, options);
     if (liveness) SegmentBuilder::give_descriptor(segment, liveness);
-    SegmentBuilder::give_bell(segment, bell);
+    SegmentBuilder::give_bells(segment, bells);
     return segment;
 }
 
@@ -84,8 +84,10 @@ Segment Segment::open_in(std::span<std::byte> memory, const SegmentSpec& spec, c
     copy_header(memory.data(), header);
     SegmentGeometry geometry;
     if (!check_header(header, {memory.size(), Room::Rule::at_most}, spec, report, geometry)) return {};
-    Descriptor bell;
-    if (!check_joining_options(options, report) || !prepare_bell(options, bell, report)) return {};
+    Bells bells;
+    if (!check_joining_options(options, report) ||
+        !prepare_bells(options, geometry.pipe_shape, bells, report))
+        return {};
     Descriptor liveness;
     platform::FileIdentity file;
     if (options.liveness_descriptor >= 0) {
@@ -96,7 +98,7 @@ Segment Segment::open_in(std::span<std::byte> memory, const SegmentSpec& spec, c
     memory = memory.first(static_cast<std::size_t>(geometry.segment_size));
     Segment segment = SegmentBuilder::of_memory(memory, geometry, options);
     if (liveness) SegmentBuilder::give_descriptor(segment, liveness);
-    SegmentBuilder::give_bell(segment, bell);
+    SegmentBuilder::give_bells(segment, bells);
     return segment;
 }
 

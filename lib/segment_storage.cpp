@@ -11,7 +11,9 @@
 #include <array>
 #include <cerrno>
 #include <cinttypes>
+#include <cstdio>
 #include <string_view>
+#include <utility>
 
 #include "shmring/detail/segment_file.hpp"
 
@@ -41,6 +43,15 @@ constexpr unsigned kMfdNoexecSeal = 8;
     if (S_ISREG(status.st_mode)) return copy;
     (void)report.refuse(errc::not_a_regular_file, "descriptor %d is no regular file or memfd", number);
     return {};
+}
+
+/// Liveness is probed through our descriptor, and a probe is blind to locks of its own description, which the sender of this one
+/// may have taken (a pipe's tether is one). Where opening anew is refused the duplicate has to do.
+[[nodiscard]] Descriptor fresh_description(Descriptor file) noexcept {
+    std::array<char, 48> path{};
+    (void)std::snprintf(path.data(), path.size(), "/proc/thread-self/fd/%d", file.number());
+    Descriptor fresh{::open(path.data(), O_RDWR | O_CLOEXEC)};
+    return fresh ? std::move(fresh) : std::move(file);
 }
 
 /// A file that anybody could truncate under us is no place for a ring: either that is sealed, or the file is as trustworthy as
@@ -194,7 +205,7 @@ Descriptor adopt_descriptor(int number, const SegmentOptions& options, std::uint
     }
     if (!is_safe_to_map(file, status, options, report)) return {};
     size = static_cast<std::uint64_t>(status.st_size);
-    return file;
+    return fresh_description(std::move(file));
 }
 
 Descriptor adopt_liveness_descriptor(int number, platform::FileIdentity& file, SetupReport& report) noexcept {

@@ -3,16 +3,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <string>
 
 #include "support/child_process.hpp"
+#include "support/descriptor_passing.hpp"
 #include "support/raw_file.hpp"
 #include "support/test_segment.hpp"
 #include "support/unique_name.hpp"
@@ -24,39 +22,6 @@ void expect_refusal(const Outcome& outcome, std::error_code code, const std::str
     EXPECT_FALSE(outcome.segment);
     EXPECT_EQ(outcome.error.code, code) << outcome;
     EXPECT_NE(outcome.text().find(words), std::string::npos) << outcome << "\nwithout: " << words;
-}
-
-void send_descriptor(int socket, int descriptor) {
-    char byte = 0;
-    iovec content{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-    msghdr message{};
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    EXPECT_EQ(::sendmsg(socket, &message, 0), 1);
-}
-
-[[nodiscard]] int receive_descriptor(int socket) {
-    char byte = 0;
-    iovec content{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-    msghdr message{};
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    EXPECT_EQ(::recvmsg(socket, &message, MSG_CMSG_CLOEXEC), 1);
-    int descriptor = -1;
-    const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (header != nullptr) std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
-    return descriptor;
 }
 
 /// A memfd with a good segment's bytes in it and these seals.
@@ -104,10 +69,9 @@ TEST(SegmentAnonymous, AChildThatDestroysItsCopyTakesNothingFromTheParent) {
 }
 
 TEST(SegmentAnonymous, WorksInAProcessThatWasHandedItsDescriptor) {
-    std::array<int, 2> sockets{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), 0);
+    const DescriptorSocket socket;
     ChildProcess receiver([&] {  // forked before there is a segment: it comes over the socket or not at all
-        const int descriptor = receive_descriptor(sockets[1]);
+        const int descriptor = socket.receive();
         const Outcome opened = from_descriptor(descriptor);
         EXPECT_TRUE(opened.segment) << opened;
         EXPECT_NE(opened.segment.descriptor(), descriptor) << "a duplicate: the caller keeps its own";
@@ -118,10 +82,9 @@ TEST(SegmentAnonymous, WorksInAProcessThatWasHandedItsDescriptor) {
     const Outcome made = anonymous();
     ASSERT_TRUE(made.segment) << made;
     made.segment.user_metadata()[1] = std::byte{5};
-    send_descriptor(sockets[0], made.segment.descriptor());
+    EXPECT_TRUE(socket.send(made.segment.descriptor()));
     ASSERT_TRUE(receiver.join().exited_with(0));
     EXPECT_EQ(made.segment.user_metadata()[0], std::byte{43});
-    for (const int socket : sockets) ::close(socket);
 }
 
 TEST(SegmentAnonymous, NobodyCanShrinkGrowOrUnsealIt) {

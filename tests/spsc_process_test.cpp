@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,13 +9,13 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 #include <string>
 #include <thread>
 
 #include "shmring/spsc_ring.hpp"
 #include "support/child_process.hpp"
+#include "support/descriptor_passing.hpp"
 #include "support/ring_internals.hpp"
 #include "support/shared.hpp"
 #include "support/unique_name.hpp"
@@ -235,62 +234,28 @@ TEST_F(WakeUp, OfAClosingReachesSleepersOnEitherSide) {
 
 // ---- a ring by descriptor ------------------------------------------------------------------------------------------
 
-bool pass_descriptor(int socket, int descriptor) {
-    char byte = 'd';
-    iovec data{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    return ::sendmsg(socket, &message, 0) == 1;
-}
-int receive_descriptor(int socket) {
-    char byte = 0;
-    iovec data{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1 || CMSG_FIRSTHDR(&message) == nullptr) return -1;
-    int descriptor = -1;
-    std::memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof descriptor);
-    return descriptor;
-}
-
 /// The two were forked before there was a ring, and the one who made it is gone before they use it.
 TEST_F(ProcessPair, TwoStrangersShareAnAnonymousRingByItsDescriptor) {
-    std::array<std::array<int, 2>, 2> sockets{};
-    for (auto& pair : sockets) ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()), 0);
+    std::array<DescriptorSocket, 2> sockets;
     Shared<Steps> creator_gone;
-    const auto joined = [&](int socket, auto&& use) {
-        const int descriptor = receive_descriptor(socket);
+    const auto joined = [&](const DescriptorSocket& socket, auto&& use) {
+        const int descriptor = socket.receive();
         const Ring ring = Ring::from_descriptor(descriptor);
         if (::close(descriptor) != 0 || !creator_gone->await(1)) return 8;
         return use(ring, kNumbers);
     };
-    ChildProcess sender([&] { return joined(sockets[0][1], send_numbers); });
-    ChildProcess receiver([&] { return joined(sockets[1][1], receive_numbers); });
+    ChildProcess sender([&] { return joined(sockets[0], send_numbers); });
+    ChildProcess receiver([&] { return joined(sockets[1], receive_numbers); });
     ChildProcess creator([&] {
         const Ring ring = Ring::anonymous({.capacity = 9});
-        for (auto& pair : sockets)
-            if (!pass_descriptor(pair[0], ring.segment().descriptor())) return 9;
+        for (const DescriptorSocket& socket : sockets)
+            if (!socket.send(ring.segment().descriptor())) return 9;
         return 0;
     });
     EXPECT_TRUE(creator.join().exited_with(0));
     creator_gone->reach(1);
     EXPECT_TRUE(sender.join().exited_with(0));
     EXPECT_TRUE(receiver.join().exited_with(0));
-    for (auto& pair : sockets)
-        for (const int end : pair) ::close(end);
 }
 
 /// Death is seen across a passed descriptor: sender and receiver share an open file description of the segment.

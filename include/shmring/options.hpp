@@ -58,4 +58,16 @@ struct JoinableQueueOptions {
     SegmentOptions segment{};
 };
 
+/// `Pipe<Msg>::pair({.capacity = 64})`, `BytePipe::create("bytes", {.capacity_bytes = 1 << 20, .duplex = false})`.
+struct PipeOptions {
+    std::uint64_t capacity =
+        0;  ///< messages each way, exactly: 1 to 2^40; mandatory where they have one size
+    /// For BytePipe and types whose size varies, and mandatory there: bytes each way, as in ByteRingOptions. A message may take up
+    /// to half of it.
+    std::uint64_t capacity_bytes = 0;
+    bool duplex = true;  ///< false: one way, from the second end to the first, which reads (as in Python)
+    std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
+    SegmentOptions segment{};
+};
+
 }  // namespace shmring

@@ -27,6 +27,7 @@ enum class Status : std::uint32_t {
     not_owner = 9,     ///< this handle belongs to another process (it was bound before a fork)
     interrupted = 10,  ///< the wait was cancelled by its stop token, or by a signal where that was asked for
     overflow = 11,     ///< more was given back than was taken
+    invalid = 12,      ///< the call makes no sense: the wrong end of a one-way pipe, a part outside its buffer
 };
 
 /// The English name of a status, as in this file. Never null, static storage.
@@ -57,6 +58,7 @@ enum class errc : int {
     no_bell,                 ///< readable_fd(): the ring was made, or joined, without a bell
     untrusted_bell,  ///< readable_fd(): what stands at the bell's name is no FIFO of the ring's owner and mode
     not_owner,       ///< this handle belongs to another process (it was bound before a fork)
+    pipe_ended,      ///< this end of the pipe was closed, or died: a pipe has no successors, make a new one
 };
 
 /// The category of errc: `std::error_code code = errc::seat_taken;` works through make_error_code.

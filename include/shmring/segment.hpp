@@ -36,6 +36,8 @@ struct SegmentOptions {
     /// `bell_descriptor` here, duplicated). Named rings need neither: theirs is a FIFO, made when it is first asked for.
     bool bell = false;
     int bell_descriptor = -1;
+    int second_bell_descriptor =
+        -1;  ///< of a duplex pipe, whose `bell` makes two: Segment::bell_descriptor(1)
 };
 
 /// What the kernel granted: an empty error_code for what was done or not asked for.
@@ -69,6 +71,7 @@ struct SegmentSpec {
     std::uint64_t minimum_units =
         0;  ///< that a record takes in a byte ring of many; opening: whatever it has
     bool ends_with_last_producer = false;  ///< opening: whatever it has
+    std::uint32_t pipe_shape = 0;          ///< kPipe bits; opening: whatever it has
     std::uint64_t least_capacity = 1;
     std::uint64_t lease_size =
         0;  ///< bytes per participant, where the kind has leases; opening: whatever it has
@@ -94,6 +97,7 @@ struct SegmentGeometry {
     Delivery delivery = Delivery::at_most_once;
     std::uint64_t minimum_units = 0;
     bool ends_with_last_producer = false;
+    std::uint32_t pipe_shape = 0;
     std::uint64_t generation = 0;
     std::uint64_t liveness_period_ns = 0;
     std::uint64_t liveness_base = 0;  ///< detail::kNoLiveness: deaths cannot be noticed
@@ -158,8 +162,9 @@ class Segment {
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     /// Which file descriptor() was when we opened it: the application may have closed and reused the number since.
     [[nodiscard]] const detail::platform::FileIdentity& file_identity() const noexcept { return file_; }
-    /// The eventfd that wakes readable_fd() of a ring without a name, to be passed on; -1: there is none.
-    [[nodiscard]] int bell_descriptor() const noexcept { return bell_; }
+    /// The eventfd that wakes readable_fd() of a ring without a name, to be passed on; -1: there is none. A duplex pipe has one
+    /// for each lane: 0 wakes its first end, 1 its second.
+    [[nodiscard]] int bell_descriptor(std::size_t lane = 0) const noexcept { return bells_[lane]; }
     /// Whether deaths of participants can be noticed: false only for caller memory without a liveness descriptor.
     [[nodiscard]] bool crash_recovery() const noexcept { return descriptor_ >= 0; }
     /// 64 bytes of the application's own, zero at first. The library never reads them; access is the caller's to order.
@@ -177,11 +182,11 @@ class Segment {
 
     std::byte* base_ = nullptr;
     int descriptor_ = -1;
-    int bell_ = -1;
+    std::array<int, 2> bells_{-1, -1};
     bool owns_mapping_ = false;
     detail::platform::FileIdentity
         file_{};  // what descriptor_ is: the application may close and reuse the number
-    detail::platform::FileIdentity bell_file_{};  // the same for bell_
+    std::array<detail::platform::FileIdentity, 2> bell_files_{};  // the same for bells_
     SegmentGeometry geometry_{};
     SegmentGrants grants_{};
     std::array<char, 252> name_buffer_{};

@@ -1,6 +1,7 @@
 // Everything a program that uses shmring needs, and nothing of what is inside.
 #pragma once
 
+#include "shmring/byte_pipe.hpp"
 #include "shmring/byte_ring.hpp"
 #include "shmring/codec.hpp"
 #include "shmring/joinable_queue.hpp"
@@ -8,6 +9,7 @@
 #include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"
 #include "shmring/options.hpp"
+#include "shmring/pipe.hpp"
 #include "shmring/queue.hpp"
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"

@@ -35,7 +35,8 @@ class UniqueName {
     void remove() const {
         std::error_code ignored;
         std::filesystem::remove_all(path(), ignored);
-        std::filesystem::remove_all(path() + ".bell", ignored);  // a named ring's FIFO for readable_fd()
+        std::filesystem::remove_all(path() + ".bell", ignored);  // a named ring's FIFO for readable_fd(),
+        std::filesystem::remove_all(path() + ".bel2", ignored);  // and that of a pipe's second lane
     }
 
     pid_t owner_ = ::getpid();

@@ -1,6 +1,7 @@
 // One handle's presence in a ring, of any kind: its participant record, how it waits and for what, its counters, its bell.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -44,8 +45,9 @@ class Attendee {
     /// Takes a record in `segment`.
     [[nodiscard]] bool attend(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
                               SetupError& error) noexcept;
-    /// Where consumers and where producers sleep: after attend(), which said what we are.
-    void wait_at(Line& readable, Line& writable) noexcept {
+    /// Where consumers and where producers sleep: after attend(), which said what we are. `lane`: whose bell is struck.
+    void wait_at(Line& readable, Line& writable, std::size_t lane = 0) noexcept {
+        lane_ = lane;
         const bool writes = role_ == Role::producer;
         own_line_ = writes ? &writable : &readable;
         peer_line_ = writes ? &readable : &writable;
@@ -124,6 +126,7 @@ class Attendee {
     void count_sleeps() noexcept;
 
     std::shared_ptr<Segment> segment_{};
+    std::size_t lane_ = 0;
     Line* own_line_ = nullptr;
     Line* peer_line_ = nullptr;
     Waiter<ShippedEnv> waiter_{};

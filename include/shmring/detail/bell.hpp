@@ -7,6 +7,7 @@
 // A stroke carries nothing but itself: one too many is an empty look, one too few is made good by the reader's timer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "shmring/detail/platform.hpp"
@@ -35,8 +36,9 @@ class GuardedDescriptor {
 
 class Bell {
  public:
-    /// `make`: for a named ring, makes the FIFO when it is not there. An empty one and an error when there is none to be had.
-    [[nodiscard]] static Bell of(const Segment& segment, bool make, SetupError& error) noexcept;
+    /// Of one lane: 0, unless it is a pipe's second one. `make`: for a named ring, makes the FIFO when it is not there. An empty one and an error when there is none to be had.
+    [[nodiscard]] static Bell of(const Segment& segment, std::size_t lane, bool make,
+                                 SetupError& error) noexcept;
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(file_); }
     [[nodiscard]] int descriptor() const noexcept { return file_.number(); }

@@ -9,6 +9,7 @@
 
 #include "shmring/detail/attendee.hpp"
 #include "shmring/detail/layout.hpp"
+#include "shmring/detail/pipe_watch.hpp"
 #include "shmring/detail/seats.hpp"
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"
@@ -29,9 +30,12 @@ class Endpoint : public Attendee {
     }
     ~Endpoint() { leave(); }
 
-    /// Attaches and takes the seat of `role` (producer or consumer). errc::seat_taken while a live participant has it.
-    static Endpoint take(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
-                         SetupError& error) noexcept;
+    /// Attaches and takes the seat of `role` (producer or consumer). errc::seat_taken while a live participant has it. With a
+    /// watch it is an end of a pipe: its seat has one holder ever (else errc::pipe_ended), and its peer is the other end.
+    static Endpoint take(std::shared_ptr<Segment> segment, Control& control, Role role,
+                         const WaitPolicy& policy, const PipeWatch& watch, SetupError& error) noexcept;
+    /// Gives the seat back as if it had never been taken, before anything was done with it.
+    void renounce() noexcept;
     /// Gives seat and record back; the stream stays open for a successor. Nothing happens in a forked child.
     void leave() noexcept;
 
@@ -112,6 +116,7 @@ class Endpoint : public Attendee {
     Control* control_ = nullptr;
     ShippedEnv::Atom<std::uint64_t>* own_seat_ = nullptr;
     ShippedEnv::Atom<std::uint64_t>* peer_seat_ = nullptr;
+    PipeWatch watch_{};
 };
 
 }  // namespace shmring::detail

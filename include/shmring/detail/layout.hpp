@@ -52,6 +52,8 @@ enum class RingKind : std::uint32_t {
     mpmc_bytes = 4,
     broadcast = 5,
     priority = 6,
+    pipe = 7,
+    pipe_bytes = 8,
     tasks = 9,
     byte_tasks = 10,
 };
@@ -67,6 +69,14 @@ enum class RingKind : std::uint32_t {
 [[nodiscard]] constexpr bool has_leases(RingKind kind) noexcept {
     return kind == RingKind::tasks || kind == RingKind::byte_tasks;
 }
+[[nodiscard]] constexpr bool is_pipe(RingKind kind) noexcept {
+    return kind == RingKind::pipe || kind == RingKind::pipe_bytes;
+}
+
+/// The shape of a pipe, bits of a header constant; 0: no pipe. The lane to the first end is always there.
+inline constexpr std::uint32_t kPipe = 1;
+inline constexpr std::uint32_t kPipeDuplex = 2;    ///< and there is one to the second end
+inline constexpr std::uint32_t kPipeTethered = 4;  ///< its unbound ends have tethers (detail/pipe_watch.hpp)
 
 }  // namespace shmring::detail
 
@@ -130,7 +140,7 @@ static_assert(sizeof(CreatorIdentity) == 48);
 ///   72     generation          random; tells a ring from its successor under the same name
 ///   80     liveness_period_ns  how often a blocked call asks who is alive
 ///   88     liveness_base       the lock byte of record 0 in the liveness file; all ones: there is none
-///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, least units of a record, bytes of a lease}
+///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, least units of a record, bytes of a lease or shape of a pipe}
 ///   128    boot_id             of the machine's boot, zeros where unknown: what another boot left may be torn
 ///   144    creator             CreatorIdentity
 ///   192    schema              text, zero-terminated

@@ -92,6 +92,31 @@ class LivenessLock {
     std::uint64_t owner_token_ = 0;
 };
 
+/// A sign of life that is shared on purpose: a read lock on one byte of a file, kept by a mapping that every forked child
+/// inherits. The byte is free when no process has a tether of it any more: each let its copy go, ended, or called exec.
+/// Survives close_range(). Move-only; the destructor lets go this process's copy and no other.
+class Tether {
+ public:
+    Tether() noexcept = default;
+    Tether(Tether&& other) noexcept;
+    Tether& operator=(Tether&& other) noexcept;
+    ~Tether() { let_go(); }
+
+    /// As LivenessLock::take(), but any number of tethers may hold one byte.
+    [[nodiscard]] static Tether take(int descriptor, const FileIdentity& file, std::uint64_t byte,
+                                     std::error_code& error) noexcept;
+    /// A new descriptor of the file that holds the byte likewise, until it and all its copies are closed, also those that
+    /// travel through a socket. The caller's to close; -1 and `error`.
+    [[nodiscard]] static int tied_descriptor(int descriptor, const FileIdentity& file, std::uint64_t byte,
+                                             std::error_code& error) noexcept;
+    void let_go() noexcept;
+    [[nodiscard]] bool held() const noexcept { return page_ != nullptr; }
+
+ private:
+    void* page_ = nullptr;
+    std::size_t page_size_ = 0;
+};
+
 enum class LockState { free, held, unknown };
 /// Whether anybody holds `byte`, asked through `descriptor`, through which nothing must ever be locked.
 /// `unknown` when the descriptor is no longer that file (a caller may have closed all descriptors): never a

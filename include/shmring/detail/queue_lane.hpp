@@ -2,20 +2,18 @@
 // have the same calls, so that the queue has one body.
 #pragma once
 
-#include <utility>
-
 #include "shmring/codec.hpp"
+#include "shmring/detail/value_calls.hpp"
 #include "shmring/message.hpp"
 #include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"
 #include "shmring/options.hpp"
-#include "shmring/result.hpp"
 
 namespace shmring::detail {
 
 /// A value, copied as its bytes.
 template <class T>
-struct FixedLane {
+struct FixedLane : FixedCalls<T> {
     using Ring = MpmcRing<T>;
     using Producer = typename Ring::Producer;
     using Consumer = typename Ring::Consumer;
@@ -29,40 +27,11 @@ struct FixedLane {
         return spec;
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept { return ring.capacity(); }
-
-    [[nodiscard]] static Result<void> try_push(Producer& out, const T& value) noexcept {
-        return out.try_push(value);
-    }
-    [[nodiscard]] static Result<void> push(Producer& out, const T& value,
-                                           const std::stop_token& stop) noexcept {
-        return out.push(value, stop);
-    }
-    template <class Time>
-    [[nodiscard]] static Result<void> push_by(Producer& out, const T& value, const Time& when,
-                                              const std::stop_token& stop) noexcept {
-        if constexpr (requires { when.time_since_epoch(); })
-            return out.try_push_until(value, when, stop);
-        else
-            return out.try_push_for(value, when, stop);
-    }
-    [[nodiscard]] static Result<T> try_pop(Consumer& in) noexcept { return in.try_pop(); }
-    [[nodiscard]] static Result<T> pop(Consumer& in, const std::stop_token& stop) noexcept {
-        return in.pop(stop);
-    }
-    template <class Time>
-    [[nodiscard]] static Result<T> pop_by(Consumer& in, const Time& when,
-                                          const std::stop_token& stop) noexcept {
-        if constexpr (requires { when.time_since_epoch(); })
-            return in.try_pop_until(when, stop);
-        else
-            return in.try_pop_for(when, stop);
-    }
 };
 
 /// A value, encoded into the ring and decoded out of it.
 template <class T>
-struct CodecLane {
-    static_assert(explain_codec<T>() && Encodable<T> && Decodable<T>);
+struct CodecLane : CodecCalls<T> {
     using Ring = MpmcByteRing;
     using Producer = Ring::Producer;
     using Consumer = Ring::Consumer;
@@ -79,46 +48,6 @@ struct CodecLane {
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept {
         return ring.capacity_messages();
-    }
-
-    [[nodiscard]] static Result<void> try_push(Producer& out, const T& value) noexcept {
-        return out.try_push_value(value);
-    }
-    [[nodiscard]] static Result<void> push(Producer& out, const T& value,
-                                           const std::stop_token& stop) noexcept {
-        return out.push_value(value, 0, stop);
-    }
-    template <class Time>
-    [[nodiscard]] static Result<void> push_by(Producer& out, const T& value, const Time& when,
-                                              const std::stop_token& stop) noexcept {
-        if constexpr (requires { when.time_since_epoch(); })
-            return out.try_push_value_until(value, when, 0, stop);
-        else
-            return out.try_push_value_for(value, when, 0, stop);
-    }
-    [[nodiscard]] static Result<T> try_pop(Consumer& in) {
-        return value_of([&](T& value) { return in.try_pop_value(value); });
-    }
-    [[nodiscard]] static Result<T> pop(Consumer& in, const std::stop_token& stop) {
-        return value_of([&](T& value) { return in.pop_value(value, stop); });
-    }
-    template <class Time>
-    [[nodiscard]] static Result<T> pop_by(Consumer& in, const Time& when, const std::stop_token& stop) {
-        return value_of([&](T& value) {
-            if constexpr (requires { when.time_since_epoch(); })
-                return in.try_pop_value_until(value, when, stop);
-            else
-                return in.try_pop_value_for(value, when, stop);
-        });
-    }
-
- private:
-    template <class Call>
-    [[nodiscard]] static Result<T> value_of(Call&& call) {
-        T value{};
-        const Result<Received> received = call(value);
-        if (!received) return received.error();
-        return Result<T>(std::move(value));
     }
 };
 

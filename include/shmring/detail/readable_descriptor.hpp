@@ -9,6 +9,7 @@
 // alone while it stays so: looks in between must not put it off.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "shmring/detail/bell.hpp"
@@ -19,7 +20,8 @@ namespace shmring::detail {
 class ReadableDescriptor {
  public:
     /// Readable at first: nobody has looked into the ring yet.
-    [[nodiscard]] static ReadableDescriptor open(const Segment& segment, SetupError& error) noexcept;
+    [[nodiscard]] static ReadableDescriptor open(const Segment& segment, std::size_t lane,
+                                                 SetupError& error) noexcept;
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(poll_); }
     [[nodiscard]] int number() const noexcept { return poll_.number(); }

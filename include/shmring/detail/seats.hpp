@@ -45,6 +45,20 @@ template <class Word, class LifeOf>
     }
 }
 
+/// Of a seat that has one holder ever. False: `found` is what the word was.
+template <class Word>
+[[nodiscard]] bool take_fresh_seat(Word& seat, ParticipantId me, std::uint64_t& found) noexcept {
+    found = 0;
+    return seat.compare_exchange_strong(found, me.value, acq_rel, relaxed);  // [seat] acquire side
+}
+
+/// By a holder that has done nothing with it.
+template <class Word>
+void renounce_seat(Word& seat, ParticipantId me) noexcept {
+    std::uint64_t mine = me.value;
+    seat.compare_exchange_strong(mine, 0, release, relaxed);  // [seat] release side
+}
+
 template <class Word>
 void vacate_seat(Word& seat, ParticipantId me) noexcept {
     std::uint64_t mine = me.value;

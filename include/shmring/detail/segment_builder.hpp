@@ -37,10 +37,12 @@ class SegmentBuilder {
         segment.file_ = detail::identity_of(file);
         segment.descriptor_ = file.release();
     }
-    static void give_bell(Segment& segment, detail::Descriptor& bell) noexcept {
-        if (!bell) return;
-        segment.bell_file_ = detail::identity_of(bell);
-        segment.bell_ = bell.release();
+    static void give_bells(Segment& segment, detail::Bells& bells) noexcept {
+        for (std::size_t lane = 0; lane != bells.size(); ++lane) {
+            if (!bells[lane]) continue;
+            segment.bell_files_[lane] = detail::identity_of(bells[lane]);
+            segment.bells_[lane] = bells[lane].release();
+        }
     }
 };
 

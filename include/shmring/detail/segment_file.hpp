@@ -2,6 +2,8 @@
 // Every function that can fail fills the report and returns an empty Descriptor or false.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <system_error>
@@ -65,17 +67,20 @@ bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept;
 [[nodiscard]] Descriptor adopt_liveness_descriptor(int number, platform::FileIdentity& file,
                                                    SetupReport& report) noexcept;
 
-/// The FIFO NAME.bell beside a named segment, which `ring` must still be; made if it is missing and `make`. It must have the
+/// The FIFO NAME.bell (of a pipe's second lane NAME.bel2) beside a named segment, which `ring` must still be; made if it is missing and `make`. It must have the
 /// segment's owner and at most its mode, for whoever can open it can take strokes away.
-[[nodiscard]] Descriptor open_bell_file(std::string_view plain, const platform::FileIdentity& ring, bool make,
+[[nodiscard]] Descriptor open_bell_file(std::string_view plain, std::size_t lane,
+                                        const platform::FileIdentity& ring, bool make,
                                         SetupReport& report) noexcept;
-/// Deletes it, if it is a FIFO that we may delete; anything else keeps the name.
-void remove_bell_file(std::string_view plain) noexcept;
+/// Deletes them, if they are FIFOs that we may delete; anything else keeps the name.
+void remove_bell_files(std::string_view plain) noexcept;
 /// Joining makes no bell: that would be another one than the others have.
 [[nodiscard]] bool check_joining_options(const SegmentOptions& options, SetupReport& report) noexcept;
-/// The bell of a segment without a name as the options want it: made, duplicated from the caller's eventfd, or none.
-[[nodiscard]] bool prepare_bell(const SegmentOptions& options, Descriptor& bell,
-                                SetupReport& report) noexcept;
+/// The bells of a segment without a name as the options want them: made, duplicated from the caller's eventfds, or none. Two
+/// for a duplex pipe, else one.
+using Bells = std::array<Descriptor, 2>;
+[[nodiscard]] bool prepare_bells(const SegmentOptions& options, std::uint32_t pipe_shape, Bells& bells,
+                                 SetupReport& report) noexcept;
 
 /// Reads the header through the file, not through a mapping: a file that is truncated meanwhile cannot cause a SIGBUS.
 void read_header(const Descriptor& file, HeaderCopy& copy) noexcept;

@@ -39,6 +39,16 @@ struct ByteMemory {
     [[nodiscard]] static constexpr std::uint64_t storage_for(std::uint64_t capacity) noexcept {
         return round_up(capacity, kLineSize) + kLineSize;
     }
+    /// Bytes of a data section for it: a line more, for the headers' offset and their last payload's end.
+    [[nodiscard]] static constexpr std::uint64_t section_for(std::uint64_t capacity) noexcept {
+        return storage_for(capacity) + kLineSize;
+    }
+    /// In a data section, which starts on a page: payloads are aligned, so headers stand 8 bytes before an aligned place.
+    [[nodiscard]] static ByteMemory in_section(SpscControl<Env>& control, std::byte* section,
+                                               std::uint64_t capacity, std::uint64_t alignment) noexcept {
+        return {&control, section + alignment - kRecordHeaderSize, capacity, storage_for(capacity),
+                alignment};
+    }
     [[nodiscard]] constexpr std::uint64_t span_of(std::uint64_t length) const noexcept {
         return round_up(kRecordHeaderSize + length, alignment);
     }

@@ -75,6 +75,7 @@ class StreamEnd {
  protected:
     template <class, class, class, class>
     friend class RingObject;
+    friend struct PipeAccess;
 
     static constexpr Status kNotYet = kRole == Role::producer ? Status::full : Status::empty;
 
@@ -93,8 +94,8 @@ class StreamEnd {
     /// Takes the seat and continues the stream where it stands.
     template <class Memory>
     void enter(const std::shared_ptr<Segment>& segment, const Memory& memory, const WaitPolicy& policy,
-               SetupError& error) noexcept {
-        end_ = Endpoint::take(segment, kRole, policy, error);
+               SetupError& error, const PipeWatch& watch = {}) noexcept {
+        end_ = Endpoint::take(segment, *memory.control, kRole, policy, watch, error);
         if (error.code) return;
         Status status = Status::ok;
         side_ = Side::join(memory, status);
@@ -102,8 +103,10 @@ class StreamEnd {
         if (status != Status::ok) end_.refuse_corrupt(error);
     }
     /// Whether a reading call would not wait: there is a message, an end, or an error to be told.
-    [[nodiscard]] bool readable() noexcept {
-        return end_.try_once(kNotYet, [this]() noexcept { return side_.prepare(); }) != kNotYet;
+    [[nodiscard]] bool readable() noexcept { return peek() != kNotYet; }
+    /// What a call would find, without taking it.
+    [[nodiscard]] Status peek() noexcept {
+        return end_.try_once(kNotYet, [this]() noexcept { return side_.prepare(); });
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {

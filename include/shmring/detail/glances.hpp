@@ -1,0 +1,43 @@
+// When calls that never wait should ask whether their peer lives: about once per liveness period of time, and almost never a
+// look at the clock. Who calls seldom looks each time, which costs nothing beside the pause between; who calls all the time looks
+// every 64th time.
+#pragma once
+
+#include <cstdint>
+
+#include "shmring/detail/env.hpp"
+
+namespace shmring::detail {
+
+/// Of one side of one end. One thread at a time.
+class Glances {
+ public:
+    /// Counts a call. True: it is time to ask. `period_ns()` answers the liveness period.
+    template <class Period>
+    [[nodiscard]] bool due(Period&& period_ns) noexcept {
+        if (--left_ != 0) [[likely]]
+            return false;
+        return glance(period_ns());
+    }
+
+ private:
+    static constexpr std::uint32_t kMostCalls = 64;
+
+    [[gnu::noinline]] bool glance(std::uint64_t period_ns) noexcept {
+        const std::uint64_t now = ShippedEnv::coarse_now();
+        const bool in_haste = now - glanced_ns_ < period_ns / 8;
+        stride_ = !in_haste ? 1 : stride_ < kMostCalls ? stride_ * 2 : kMostCalls;
+        left_ = stride_;
+        glanced_ns_ = now;
+        if (now - asked_ns_ < period_ns) return false;
+        asked_ns_ = now;
+        return true;
+    }
+
+    std::uint32_t left_ = 1;
+    std::uint32_t stride_ = 1;
+    std::uint64_t glanced_ns_ = 0;
+    std::uint64_t asked_ns_ = 0;
+};
+
+}  // namespace shmring::detail

@@ -1,0 +1,100 @@
+// Binding, closing and handing over an end of a pipe.
+#include "shmring/detail/pipe_hold.hpp"
+
+#include <utility>
+
+#include "shmring/detail/participants.hpp"
+#include "shmring/detail/pipe_watch.hpp"
+#include "shmring/detail/setup_report.hpp"
+
+namespace shmring::detail {
+
+namespace {
+
+/// What a call answers when it was the first use of its end and the end could not be bound.
+[[nodiscard]] Status status_of(const std::error_code& code) noexcept {
+    if (code == errc::seat_taken || code == errc::not_owner) return Status::not_owner;
+    if (code == errc::pipe_ended) return Status::closed;
+    if (code == errc::corrupt_positions) return Status::corrupt;
+    return Status::overflow;  // no record, no descriptor, no memory
+}
+
+}  // namespace
+
+PipeHold::PipeHold(std::shared_ptr<Segment> segment, PipeSide side, SetupError& error) noexcept
+    : segment_(std::move(segment)), side_(side), shape_(segment_->geometry().pipe_shape) {
+    if ((shape_ & kPipeTethered) == 0) return;
+    SetupReport report(error, "hold an end of a pipe");
+    std::error_code code;
+    tether_ = platform::Tether::take(segment_->descriptor(), segment_->file_identity(),
+                                     segment_->geometry().liveness_base + tether_byte_of(side), code);
+    if (!code) return;
+    (void)report.refuse(code, "cannot take its tether");
+    segment_.reset();
+}
+
+PipeHold::PipeHold(PipeHold&& other) noexcept { *this = std::move(other); }
+
+PipeHold& PipeHold::operator=(PipeHold&& other) noexcept {
+    if (this == &other) return *this;
+    segment_ = std::move(other.segment_);
+    side_ = other.side_;
+    shape_ = other.shape_;
+    tether_ = std::move(other.tether_);
+    state_.store(other.state_.exchange(kClosed, relaxed),
+                 relaxed);  // nobody else uses an object that is moved
+    return *this;
+}
+
+/// ok: it is bound, or ours to bind. busy: another thread of this process is at it.
+Status PipeHold::begin_binding(SetupError& error) noexcept {
+    SetupReport report(error, "bind an end of a pipe");
+    const std::uint64_t token = platform::process_token();
+    std::uint64_t seen = state_.load(acquire);  // [bind] acquire side
+    if (segment_ == nullptr || seen == kClosed) {
+        (void)report.refuse(std::make_error_code(std::errc::bad_file_descriptor), "it was closed");
+        return Status::closed;
+    }
+    if (seen == kBound) return Status::ok;
+    if (token <= kClosed) {  // 0, or once in 2^62 processes
+        (void)report.refuse(std::make_error_code(std::errc::not_enough_memory), "no token for this process");
+        return Status::overflow;
+    }
+    if (seen == kUnbound && state_.compare_exchange_strong(seen, token, acquire, relaxed))
+        return Status::ok;  // [bind] acquire side
+    if (seen == token || seen == kBound || seen == kUnbound) return Status::busy;
+    (void)report.refuse(errc::not_owner, "the process we were forked from was binding it");
+    return Status::not_owner;
+}
+
+Status PipeHold::end_binding(bool done, const SetupError& error) noexcept {
+    state_.store(done ? kBound : kUnbound, release);  // [bind] release side
+    if (!done) return status_of(error.code);
+    tether_.let_go();
+    return Status::ok;
+}
+
+void PipeHold::close() noexcept {
+    state_.store(kClosed, relaxed);  // one thread: nothing is handed on
+    if (!tether_.held()) return;
+    tether_.let_go();
+    PipeWatch(*segment_, side_).examine(ParticipantTable(*segment_));
+}
+
+int PipeHold::export_descriptor(SetupError& error) const noexcept {
+    SetupReport report(error, "hand over an end of a pipe");
+    const std::uint64_t state = state_.load(relaxed);  // ours: set by this thread, or before
+    if (segment_ == nullptr || state != kUnbound) {
+        (void)report.refuse(errc::not_owner,
+                            "it is in use, or was closed: only an unbound end can be handed over");
+        return -1;
+    }
+    std::error_code code;
+    const int descriptor =
+        platform::Tether::tied_descriptor(segment_->descriptor(), segment_->file_identity(),
+                                          segment_->geometry().liveness_base + tether_byte_of(side_), code);
+    if (code) (void)report.refuse(code, "cannot open its memory anew");
+    return descriptor;
+}
+
+}  // namespace shmring::detail

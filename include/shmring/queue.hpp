@@ -87,12 +87,9 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
     /// As many of `values` as fit, in order: how many (at least one, unless none were given), or the Status that says why none.
     [[nodiscard]] Result<std::size_t> try_push_n(std::span<const T> values) noexcept {
         std::size_t done = 0;
-        while (done != values.size()) {
-            const Result<void> pushed = try_push(values[done]);
-            if (!pushed) return done != 0 ? Result<std::size_t>(done) : pushed.error();
-            ++done;
-        }
-        return done;
+        const Result<void> all =
+            pushing([&](auto& out) noexcept { return Lane::try_push_n(out, values, done); });
+        return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
 
     /// Takes the oldest value: empty, busy (a push is under way), closed (ended and drained), or corrupt (its bytes are no T).
@@ -115,15 +112,16 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
                                           const std::stop_token& stop = {}) noexcept(Message<T>) {
         return popping([&](auto& in) { return Lane::pop_by(in, deadline, stop); });
     }
-    /// As many as there are, at most values.size(): how many (at least one, unless there was no room), or why none.
+    /// As many as there are, at most values.size(): how many (at least one, unless there was no room), or why none. Bytes that are no
+    /// T end it; after some that were, the next call answers corrupt.
     [[nodiscard]] Result<std::size_t> try_pop_n(std::span<T> values) noexcept(Message<T>) {
         std::size_t done = 0;
-        while (done != values.size()) {
-            Result<T> popped = try_pop();
-            if (!popped) return done != 0 ? Result<std::size_t>(done) : popped.error();
-            values[done++] = *std::move(popped);
-        }
-        return done;
+        const Status owed = std::exchange(owed_, Status::ok);
+        const Result<void> all = popping([&](auto& in) -> Result<void> {
+            return owed == Status::ok ? Lane::try_pop_n(in, values, done) : Result<void>(owed);
+        });
+        if (done != 0 && all.error() == Status::corrupt) owed_ = Status::corrupt;
+        return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
 
     /// Ends the queue for every process: pushes answer closed, readers get what is left, then closed; every sleeper wakes.
@@ -201,7 +199,8 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
         return call(out_);
     }
     template <class Call>
-    [[nodiscard]] Result<T> popping(Call&& call) noexcept(Message<T>) {
+    [[nodiscard]] auto popping(Call&& call) noexcept(Message<T>)
+        -> decltype(call(std::declval<typename Lane::Consumer&>())) {
         if (!in_) [[unlikely]] {
             std::error_code code;
             in_ = ring_.consumer(policy_, code);
@@ -216,6 +215,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
     typename Lane::Consumer in_{};
     WaitPolicy policy_{};
     Status iteration_error_ = Status::ok;
+    Status owed_ = Status::ok;  // by try_pop_n
 };
 
 /// Pops as it goes. An input iterator: what it stands on is its own until it moves on.

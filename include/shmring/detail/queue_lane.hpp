@@ -2,6 +2,9 @@
 // have the same calls, so that the queue has one body.
 #pragma once
 
+#include <cstddef>
+#include <span>
+#include <stop_token>
 #include <utility>
 
 #include "shmring/codec.hpp"
@@ -44,6 +47,25 @@ struct FixedLane {
             return out.try_push_until(value, when, stop);
         else
             return out.try_push_for(value, when, stop);
+    }
+    /// As many as fit, with as few claims as can be. `done`: how many; why not all is the answer.
+    [[nodiscard]] static Result<void> try_push_n(Producer& out, std::span<const T> values,
+                                                 std::size_t& done) noexcept {
+        while (done != values.size()) {
+            const Result<std::size_t> pushed = out.try_push_n(values.subspan(done));
+            if (!pushed) return pushed.error();
+            done += *pushed;
+        }
+        return {};
+    }
+    [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values,
+                                                std::size_t& done) noexcept {
+        while (done != values.size()) {
+            const Result<std::size_t> popped = in.try_pop_n(values.subspan(done));
+            if (!popped) return popped.error();
+            done += *popped;
+        }
+        return {};
     }
     [[nodiscard]] static Result<T> try_pop(Consumer& in) noexcept { return in.try_pop(); }
     [[nodiscard]] static Result<T> pop(Consumer& in, const std::stop_token& stop) noexcept {
@@ -95,6 +117,19 @@ struct CodecLane {
             return out.try_push_value_until(value, when, 0, stop);
         else
             return out.try_push_value_for(value, when, 0, stop);
+    }
+    /// One by one: each is a record of its own size.
+    [[nodiscard]] static Result<void> try_push_n(Producer& out, std::span<const T> values,
+                                                 std::size_t& done) noexcept {
+        for (; done != values.size(); ++done)
+            if (const Result<void> pushed = try_push(out, values[done]); !pushed) return pushed;
+        return {};
+    }
+    [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values, std::size_t& done) {
+        for (; done != values.size(); ++done)
+            if (const Result<Received> popped = in.try_pop_value(values[done]); !popped)
+                return popped.error();
+        return {};
     }
     [[nodiscard]] static Result<T> try_pop(Consumer& in) {
         return value_of([&](T& value) { return in.try_pop_value(value); });

@@ -45,23 +45,26 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
     /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
     [[nodiscard]] Queue attach() const { return Queue(segment_); }
-    /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted.
+    /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted, or errc::not_owner
+    /// in a forked child whose parent uses this handle.
     /// From here on, and until it detaches, this is an explicit producer: see QueueOptions::ends_with_last_producer.
     void bind_producer() {
         if (!out_) out_ = ring_.producer(policy_);
-        detail::RingAccess::make_explicit(out_);
+        if (!detail::RingAccess::make_explicit(out_)) detail::throw_foreign_handle();
     }
     void bind_producer(std::error_code& code) noexcept {
         code.clear();
         if (!out_) out_ = ring_.producer(policy_, code);
-        if (!code) detail::RingAccess::make_explicit(out_);
+        if (!code && !detail::RingAccess::make_explicit(out_)) code = make_error_code(errc::not_owner);
     }
     void bind_consumer() {
         if (!in_) in_ = ring_.consumer(policy_);
+        if (!detail::RingAccess::is_ours(in_)) detail::throw_foreign_handle();
     }
     void bind_consumer(std::error_code& code) noexcept {
         code.clear();
         if (!in_) in_ = ring_.consumer(policy_, code);
+        if (!code && !detail::RingAccess::is_ours(in_)) code = make_error_code(errc::not_owner);
     }
 
     /// Puts a copy of `value` into the queue: full, closed, or too_large where T's size varies.

@@ -21,4 +21,12 @@ void refuse_empty_ring(SetupError& error) noexcept {
     std::snprintf(error.text, sizeof error.text, "shmring: join: this ring object holds no ring");
 }
 
+void throw_foreign_handle() {
+    SetupError error;
+    error.code = make_error_code(errc::not_owner);
+    std::snprintf(error.text, sizeof error.text,
+                  "shmring: bind: this handle belongs to the process we were forked from");
+    throw_setup_error(error);
+}
+
 }  // namespace shmring::detail

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <new>
@@ -296,6 +297,18 @@ TEST_F(ChecklistOfCodecs, No15AValueThatCannotBeDecodedIsToldToItsReaderAndGives
     ASSERT_TRUE(queue.put({"throws"}));
     EXPECT_THROW((void)queue.get(), std::bad_alloc);
     expect_room_for_one();
+}
+
+TEST_F(ChecklistOfCodecs, No15AValueThatCannotBeDecodedIsToldAfterTheBatchThatItEnds) {
+    auto three = Queue<Picky>::anonymous({.capacity = 3, .capacity_bytes = 3 * 64});
+    for (const char* text : {"good", "cannot be read", "better"}) ASSERT_TRUE(three.put({text}));
+    std::array<Picky, 3> got;
+    EXPECT_EQ(*three.try_pop_n(got), 1U);
+    EXPECT_EQ(got[0].text, "good");
+    EXPECT_EQ(three.try_pop_n(got).error(), Status::corrupt);
+    EXPECT_EQ(*three.try_pop_n(got), 1U);
+    EXPECT_EQ(got[0].text, "better");
+    EXPECT_EQ(three.try_pop_n(got).error(), Status::empty);
 }
 
 TEST_F(ChecklistOfCodecs, No14AVectorWithAnElementThatCannotBeEncodedCannotEither) {

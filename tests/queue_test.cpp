@@ -149,11 +149,32 @@ TYPED_TEST(QueueOf, AHandleMadeBeforeForkServesBothUntilItIsUsed) {
     EXPECT_EQ(*queue.pop(), this->value(1));  // bound to this process for reading now
     ChildProcess used([&] {
         if (queue.pop().error() != Status::not_owner) return 1;
+        std::error_code code;
+        queue.bind_consumer(code);
+        if (code != errc::not_owner) return 3;
+        queue.bind_producer(code);  // the parent has none yet, so that this child gets one
+        if (code) return 4;
         auto mine = queue.attach();
         return mine.push(this->value(2)) ? 0 : 2;
     });
     EXPECT_TRUE(used.join().exited_with(0));
     EXPECT_EQ(*queue.pop(), this->value(2));
+}
+
+TEST(Queue, AHandleOfTheParentCannotBeBoundInItsChild) {
+    auto queue = queue_of<int>(4);
+    queue.bind_producer();
+    queue.bind_consumer();
+    ChildProcess child([&] {
+        std::error_code code;
+        queue.bind_producer(code);
+        EXPECT_EQ(code, errc::not_owner);
+        queue.bind_consumer(code);
+        EXPECT_EQ(code, errc::not_owner);
+        EXPECT_THROW(queue.bind_producer(), std::system_error);
+        EXPECT_THROW(queue.bind_consumer(), std::system_error);
+    });
+    EXPECT_TRUE(child.join().exited_with(0));
 }
 
 TEST(Queue, IsFoundByNameAndTellsTypesApart) {

@@ -45,23 +45,26 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
     /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
     [[nodiscard]] Queue attach() const { return Queue(segment_); }
-    /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted.
+    /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted, or errc::not_owner
+    /// in a forked child whose parent uses this handle.
     /// From here on, and until it detaches, this is an explicit producer: see QueueOptions::ends_with_last_producer.
     void bind_producer() {
         if (!out_) out_ = ring_.producer(policy_);
-        detail::RingAccess::make_explicit(out_);
+        if (!detail::RingAccess::make_explicit(out_)) detail::throw_foreign_handle();
     }
     void bind_producer(std::error_code& code) noexcept {
         code.clear();
         if (!out_) out_ = ring_.producer(policy_, code);
-        if (!code) detail::RingAccess::make_explicit(out_);
+        if (!code && !detail::RingAccess::make_explicit(out_)) code = make_error_code(errc::not_owner);
     }
     void bind_consumer() {
         if (!in_) in_ = ring_.consumer(policy_);
+        if (!detail::RingAccess::is_ours(in_)) detail::throw_foreign_handle();
     }
     void bind_consumer(std::error_code& code) noexcept {
         code.clear();
         if (!in_) in_ = ring_.consumer(policy_, code);
+        if (!code && !detail::RingAccess::is_ours(in_)) code = make_error_code(errc::not_owner);
     }
 
     /// Puts a copy of `value` into the queue: full, closed, or too_large where T's size varies.
@@ -87,12 +90,9 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
     /// As many of `values` as fit, in order: how many (at least one, unless none were given), or the Status that says why none.
     [[nodiscard]] Result<std::size_t> try_push_n(std::span<const T> values) noexcept {
         std::size_t done = 0;
-        while (done != values.size()) {
-            const Result<void> pushed = try_push(values[done]);
-            if (!pushed) return done != 0 ? Result<std::size_t>(done) : pushed.error();
-            ++done;
-        }
-        return done;
+        const Result<void> all =
+            pushing([&](auto& out) noexcept { return Lane::try_push_n(out, values, done); });
+        return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
 
     /// Takes the oldest value: empty, busy (a push is under way), closed (ended and drained), or corrupt (its bytes are no T).
@@ -115,15 +115,16 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
                                           const std::stop_token& stop = {}) noexcept(Message<T>) {
         return popping([&](auto& in) { return Lane::pop_by(in, deadline, stop); });
     }
-    /// As many as there are, at most values.size(): how many (at least one, unless there was no room), or why none.
+    /// As many as there are, at most values.size(): how many (at least one, unless there was no room), or why none. Bytes that are no
+    /// T end it; after some that were, the next call answers corrupt.
     [[nodiscard]] Result<std::size_t> try_pop_n(std::span<T> values) noexcept(Message<T>) {
         std::size_t done = 0;
-        while (done != values.size()) {
-            Result<T> popped = try_pop();
-            if (!popped) return done != 0 ? Result<std::size_t>(done) : popped.error();
-            values[done++] = *std::move(popped);
-        }
-        return done;
+        const Status owed = std::exchange(owed_, Status::ok);
+        const Result<void> all = popping([&](auto& in) -> Result<void> {
+            return owed == Status::ok ? Lane::try_pop_n(in, values, done) : Result<void>(owed);
+        });
+        if (done != 0 && all.error() == Status::corrupt) owed_ = Status::corrupt;
+        return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
 
     /// Ends the queue for every process: pushes answer closed, readers get what is left, then closed; every sleeper wakes.
@@ -201,7 +202,8 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
         return call(out_);
     }
     template <class Call>
-    [[nodiscard]] Result<T> popping(Call&& call) noexcept(Message<T>) {
+    [[nodiscard]] auto popping(Call&& call) noexcept(Message<T>)
+        -> decltype(call(std::declval<typename Lane::Consumer&>())) {
         if (!in_) [[unlikely]] {
             std::error_code code;
             in_ = ring_.consumer(policy_, code);
@@ -216,6 +218,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
     typename Lane::Consumer in_{};
     WaitPolicy policy_{};
     Status iteration_error_ = Status::ok;
+    Status owed_ = Status::ok;  // by try_pop_n
 };
 
 /// Pops as it goes. An input iterator: what it stands on is its own until it moves on.

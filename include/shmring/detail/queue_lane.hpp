@@ -2,6 +2,9 @@
 // have the same calls, so that the queue has one body.
 #pragma once
 
+#include <cstddef>
+#include <span>
+
 #include "shmring/codec.hpp"
 #include "shmring/detail/value_calls.hpp"
 #include "shmring/message.hpp"
@@ -27,6 +30,26 @@ struct FixedLane : FixedCalls<T> {
         return spec;
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept { return ring.capacity(); }
+
+    /// As many as fit, with as few claims as can be. `done`: how many; why not all is the answer.
+    [[nodiscard]] static Result<void> try_push_n(Producer& out, std::span<const T> values,
+                                                 std::size_t& done) noexcept {
+        while (done != values.size()) {
+            const Result<std::size_t> pushed = out.try_push_n(values.subspan(done));
+            if (!pushed) return pushed.error();
+            done += *pushed;
+        }
+        return {};
+    }
+    [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values,
+                                                std::size_t& done) noexcept {
+        while (done != values.size()) {
+            const Result<std::size_t> popped = in.try_pop_n(values.subspan(done));
+            if (!popped) return popped.error();
+            done += *popped;
+        }
+        return {};
+    }
 };
 
 /// A value, encoded into the ring and decoded out of it.
@@ -48,6 +71,20 @@ struct CodecLane : CodecCalls<T> {
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept {
         return ring.capacity_messages();
+    }
+
+    /// One by one: each is a record of its own size.
+    [[nodiscard]] static Result<void> try_push_n(Producer& out, std::span<const T> values,
+                                                 std::size_t& done) noexcept {
+        for (; done != values.size(); ++done)
+            if (const Result<void> pushed = CodecCalls<T>::try_push(out, values[done]); !pushed) return pushed;
+        return {};
+    }
+    [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values, std::size_t& done) {
+        for (; done != values.size(); ++done)
+            if (const Result<Received> popped = in.try_pop_value(values[done]); !popped)
+                return popped.error();
+        return {};
     }
 };
 

@@ -14,6 +14,8 @@ namespace shmring::detail {
 
 /// For ring objects that hold no ring: says so.
 void refuse_empty_ring(SetupError& error) noexcept;
+/// For handles in a forked child that are their parent's: throws std::system_error, errc::not_owner.
+[[noreturn]] void throw_foreign_handle();
 
 /// How a facade makes a ring of a segment that it came by itself.
 struct RingAccess {
@@ -26,10 +28,17 @@ struct RingAccess {
     [[nodiscard]] static auto memory(const Segment& segment) noexcept {
         return Ring::memory(segment);
     }
-    /// One of those whose last one's leaving ends the stream, where it was made so.
+    /// False: it holds no record of ours, in a forked child for one.
+    template <class End>
+    [[nodiscard]] static bool is_ours(const End& end) noexcept {
+        return end.member_.usable();
+    }
+    /// One of those whose last one's leaving ends the stream, where it was made so. False: not ours.
     template <class Producer>
-    static void make_explicit(Producer& producer) noexcept {
+    [[nodiscard]] static bool make_explicit(Producer& producer) noexcept {
+        if (!is_ours(producer)) return false;
         producer.member_.become_explicit_producer();
+        return true;
     }
 };
 

@@ -35,7 +35,6 @@ constexpr std::size_t kSections = offsetof(SegmentHeader, sections);
 constexpr std::array kFree = {
     Free{offsetof(SegmentHeader, optional_features), 8},
     Free{offsetof(SegmentHeader, generation), 8},
-    Free{offsetof(SegmentHeader, constants) + 28, 4},
     Free{offsetof(SegmentHeader, creator), sizeof(detail::CreatorIdentity)},
     Free{offsetof(SegmentHeader, schema), 48},
     Free{kSections + 4, 4},

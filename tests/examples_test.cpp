@@ -151,5 +151,21 @@ TEST(JoinableQueueExample, DaemonsDoEveryTaskBeforeTheParentLeaves) {
     EXPECT_TRUE(ran.out.ends_with("0 tasks unfinished\n")) << ran;
 }
 
+TEST(PipeExamples, ParentAndChildTalkBothWaysAndHearOfTheEnd) {
+    const Ran ran = run_program({kFolder + "duplex_pipe"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    EXPECT_EQ(ran.out,
+              "child: 6 x 7?\nparent: 6 x 7 = 42\nchild: 12 x 12?\nparent: 12 x 12 = 144\n"
+              "child: the other end is closed\n");
+}
+
+TEST(PipeExamples, BytesArePassedInPartsAndAMessageTooLargeForItsBufferIsKept) {
+    const Ran ran = run_program({kFolder + "byte_pipe"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    EXPECT_EQ(ran.out,
+              "5 bytes: \"abcde\"\n3 bytes: \"xyz\"\n0 bytes: \"\"\nneeds 26 bytes\n"
+              "26 bytes: \"abcdefghijklmnopqrstuvwxyz\"\nclosed\n");
+}
+
 }  // namespace
 }  // namespace shmring::test

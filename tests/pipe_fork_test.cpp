@@ -214,6 +214,21 @@ TEST_F(PipeFork, ABoundEndThatDiesIsMissedWhateverCopiesThereAre) {
     }
 }
 
+TEST_F(PipeFork, AStoppedPeerIsAlive) {
+    ChildProcess child([&] {
+        EXPECT_TRUE(there.send(1));
+        return *there.recv() == 2 ? 0 : 1;
+    });
+    EXPECT_EQ(*here.recv(), 1U);
+    child.kill(SIGSTOP);
+    EXPECT_EQ(here.try_recv_for(50ms).error(), Status::timed_out);
+    EXPECT_EQ(here.peer(), EndState::bound);
+    ASSERT_TRUE(here.send(2));
+    child.kill(SIGCONT);
+    EXPECT_TRUE(child.join().exited_with(0));
+    EXPECT_EQ(here.recv().error(), Status::closed);
+}
+
 TEST_F(PipeFork, ASenderWithRoomHearsOfADeathWithinAFewCalls) {
     ChildProcess child([&] {
         there.bind();

@@ -219,6 +219,18 @@ TEST(PipeByDescriptor, OnlyAnUnboundEndCanBeHandedOver) {
     EXPECT_THROW((void)here.to_descriptor(), std::system_error);
 }
 
+/// The lock that stands for an end is its descriptor's own, and a question asked through it would not see it.
+TEST(PipeByDescriptor, AnEndIsNotMissedByWhoHoldsTheDescriptorThatStandsForIt) {
+    auto ends = Numbers::pair(kOptions);
+    const int descriptor = ends.second.to_descriptor();
+    auto first = Numbers::from_descriptor(descriptor).first();
+    ASSERT_TRUE(ends.second.close());
+    ASSERT_TRUE(ends.first.close());
+    EXPECT_EQ(first.try_recv_for(30ms).error(), Status::timed_out);
+    ::close(descriptor);
+    EXPECT_EQ(first.recv().error(), Status::closed);
+}
+
 TEST(PipeByDescriptor, AOneWayEndKeepsItsDirectionInAnotherProcess) {
     const DescriptorSocket socket;
     PipeOptions one_way = kOptions;

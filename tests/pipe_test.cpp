@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "shmring/detail/participants.hpp"
 #include "shmring/pipe.hpp"
+#include "shmring/wait_any.hpp"
 #include "support/child_process.hpp"
 
 namespace shmring::test {
@@ -260,6 +262,8 @@ TYPED_TEST(AnyPipe, MovesWithItsEnds) {
 
 TEST(Pipe, AnEmptyEndHoldsNothing) {
     PipeEnd<int> none;
+    EXPECT_EQ(none.peer(), EndState::closed);
+    EXPECT_EQ(*wait_any(none), 0U) << "its calls need not wait";
     EXPECT_FALSE(none);
     EXPECT_EQ(none.try_send(1).error(), Status::closed);
     EXPECT_EQ(none.recv().error(), Status::closed);
@@ -292,6 +296,28 @@ TEST(Pipe, AValueThatCanNeverFitIsTooLargeAtOnce) {
     auto [here, there] = Pipe<std::string>::pair({.capacity_bytes = 64});
     EXPECT_EQ(here.send(std::string(33, 'x')).error(), Status::too_large);
     EXPECT_TRUE(here.send("small"));
+}
+
+/// An end takes two records. When the second is not to be had the first is given back as if nothing had been.
+TEST(Pipe, AnEndThatCouldNotBeBoundIsStillUnboundAndMayBeBoundLater) {
+    auto [here, there] = Pipe<int>::pair({.capacity = 4, .liveness_period = 1ms});
+    there.bind();
+    std::vector<detail::Participant> crowd;
+    std::error_code code;
+    for (;;) {
+        crowd.push_back(detail::Participant::attach(here.segment(), detail::Role::observer, code));
+        if (code) break;
+    }
+    crowd.pop_back();  // who got none
+    crowd.pop_back();  // room for one
+    here.bind(code);
+    EXPECT_EQ(code, errc::participants_exhausted);
+    EXPECT_EQ(here.send(1).error(), Status::overflow);
+    EXPECT_EQ(there.peer(), EndState::unbound);
+    EXPECT_EQ(there.try_recv_for(20ms).error(), Status::timed_out) << "nobody is missed";
+    crowd.pop_back();
+    ASSERT_TRUE(here.send(2));
+    EXPECT_EQ(*there.recv(), 2);
 }
 
 static_assert(!std::is_copy_constructible_v<PipeEnd<int>> &&

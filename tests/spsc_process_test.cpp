@@ -258,24 +258,22 @@ TEST_F(ProcessPair, TwoStrangersShareAnAnonymousRingByItsDescriptor) {
     EXPECT_TRUE(receiver.join().exited_with(0));
 }
 
-/// Death is seen across a passed descriptor: sender and receiver share an open file description of the segment.
+/// Death is seen across a passed descriptor: sender and receiver have the segment from one open file description.
 TEST_F(ProcessPair, ADeathIsSeenThroughAPassedDescriptor) {
-    std::array<int, 2> sockets{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), 0);
+    const DescriptorSocket socket;
     ChildProcess sender([&]() -> int {
-        const Ring ring = Ring::from_descriptor(receive_descriptor(sockets[1]));
+        const Ring ring = Ring::from_descriptor(socket.receive());
         Ring::Producer out = ring.producer();
         if (!out.push(1)) return 3;
         for (;;) ::pause();
     });
     const Ring ring = Ring::anonymous({.capacity = 9, .liveness_period = kPeriod});
-    ASSERT_TRUE(pass_descriptor(sockets[0], ring.segment().descriptor()));
+    ASSERT_TRUE(socket.send(ring.segment().descriptor()));
     Ring::Consumer in = ring.consumer();
     EXPECT_EQ(in.pop().value_or(0), 1U);
     EXPECT_EQ(in.try_pop_for(10 * kPeriod).error(), Status::timed_out) << "it lives";
     sender.kill(SIGKILL);
     EXPECT_EQ(in.pop().error(), Status::peer_lost);
-    for (const int end : sockets) ::close(end);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ enum class Status : std::uint32_t {
     not_owner = 9,     ///< this handle belongs to another process (it was bound before a fork)
     interrupted = 10,  ///< the wait was cancelled by its stop token, or by a signal where that was asked for
     overflow = 11,     ///< more was given back than was taken
-    invalid = 12,      ///< the call makes no sense: the wrong end of a one-way pipe, a part outside its buffer
+    invalid = 12,  ///< the call makes no sense: the wrong end of a one-way pipe, a part outside its buffer
 };
 
 /// The English name of a status, as in this file. Never null, static storage.

@@ -101,6 +101,7 @@ class PipeEndBase {
     }
     /// How the other end stands. Asks whether it lives, by a system call or two.
     [[nodiscard]] EndState peer() const noexcept {
+        if (!hold_) return EndState::closed;
         const PipeWatch other = watch(other_side(hold_.side()));
         other.examine(ParticipantTable(segment()));
         return other.state();
@@ -130,11 +131,9 @@ class PipeEndBase {
     /// What wait_any and WaitSet need of an end; binds it. An end that does not receive is always ready: the call on it says why.
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept {
         if (ready_to_receive() == Status::ok) return in_.read_point();
-        return {.line = &lane_control(segment(), PipeSide::first).readable,
-                .object = this,
+        return {.object = this,  // no line: who finds it ready never sleeps
                 .ready = [](void*) noexcept { return true; },
-                .examine = [](void*) noexcept {},
-                .period_ns = segment().geometry().liveness_period_ns};
+                .examine = [](void*) noexcept {}};
     }
 
     /// A new descriptor that stands for this unbound end: pass it to another process by SCM_RIGHTS, close it here, and close()

@@ -176,7 +176,8 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             return Status::overflow;
         if (!in_.usable()) [[unlikely]]
             return Status::not_owner;
-        detail::Desk* const free = bench_->free_desk();
+        detail::Desk* const free =
+            bench_->free_desk([this](const detail::Participant& taken) noexcept { in_.settle_past_of(taken); });
         if (free == nullptr) [[unlikely]]
             return Status::overflow;
         detail::Desk* adopted = nullptr;

@@ -25,6 +25,7 @@ class Desk {
     [[nodiscard]] bool is_free() const noexcept { return !lease(); }
     [[nodiscard]] LeaseWord lease() const noexcept { return {word().load(relaxed)}; }  // ours alone
     [[nodiscard]] std::uint32_t index() const noexcept { return participant_.id().index(); }
+    [[nodiscard]] const Participant& participant() const noexcept { return participant_; }
 
     /// From here on the task is ours, as soon as the ring's place is handed back, which publishes this, too.
     void name(LeaseWord task) noexcept { word().store(task.value, relaxed); }

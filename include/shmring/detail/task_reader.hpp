@@ -21,6 +21,7 @@ class TaskReader : public Lane::Consumer {
 
  public:
     using Consumer::once;
+    using Consumer::settle_past_of;
     using Consumer::usable;
     using Consumer::waiting;
 

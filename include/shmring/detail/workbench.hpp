@@ -29,11 +29,15 @@ class Workbench {
     ~Workbench() { leave(); }
     void leave() noexcept;
 
-    /// A desk without a task; null: all kMaxDesks hold one, or no record was free.
-    [[nodiscard]] Desk* free_desk() noexcept {
+    /// A desk without a task; null: all kMaxDesks hold one, or no record was free. `settle_past(participant)`: repairs what the
+    /// former holder of its record had named in the ring, and would now be taken for a living one's.
+    template <class SettlePast>
+    [[nodiscard]] Desk* free_desk(SettlePast&& settle_past) noexcept {
         if (desks_[0] && desks_[0].is_free()) [[likely]]
             return &desks_[0];
-        return another_desk();
+        Desk* const desk = another_desk();
+        if (desk != nullptr) settle_past(desk->participant());
+        return desk;
     }
     /// The task is done: who joins may be waiting for just this one.
     void finish(Desk& desk) noexcept {

@@ -1,0 +1,87 @@
+// JoinableQueue: where its desks come from and go to: records of the dead, guards that outlive a detach, threads, and memory in which no
+// death can be noticed.
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "shmring/detail/participants.hpp"
+#include "shmring/joinable_queue.hpp"
+#include "shmring/mpmc_ring.hpp"
+#include "support/child_process.hpp"
+
+namespace shmring::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Numbers = JoinableQueue<std::uint64_t>;
+
+class JoinableDesk : public testing::Test {
+ protected:
+    void SetUp() override { ::alarm(100); }
+    void TearDown() override { ::alarm(0); }
+
+    [[nodiscard]] static Numbers make(Delivery delivery, std::uint32_t participants = 16) {
+        return Numbers::anonymous(
+            {.capacity = 8, .delivery = delivery, .participants = participants, .liveness_period = 1ms});
+    }
+    template <class Life>
+    static void live_and_die(Life&& life) {
+        ChildProcess child([&] {
+            life();
+            return 3;
+        });
+        ASSERT_TRUE(child.join().killed_by(SIGKILL));
+    }
+    /// Takes so many tasks and dies with them in hand.
+    static void die_with_tasks(const Numbers& queue, std::size_t count) {
+        live_and_die([&] {
+            auto mine = queue.attach();
+            std::vector<Task<std::uint64_t>> tasks;
+            while (tasks.size() != count) tasks.push_back(*mine.pop());
+            ::raise(SIGKILL);
+        });
+    }
+    [[nodiscard]] static std::uint32_t records_held(const Numbers& queue) {
+        const detail::ParticipantTable table(queue.segment());
+        std::uint32_t held = 0;
+        for (std::uint32_t i = 0; i != table.count(); ++i)
+            held += table.record(i).incarnation.load(std::memory_order_acquire) % 2 != 0 ? 1 : 0;
+        return held;
+    }
+};
+
+// ---- records of the dead ---------------------------------------------------------------------------------------------
+
+TEST_F(JoinableDesk, ThatTakesTheRecordOfADeadSenderFirstRepairsWhatThatHadClaimed) {
+    auto queue = make(Delivery::at_most_once, 3);
+    live_and_die([&] {
+        const std::shared_ptr<Segment> segment(std::shared_ptr<Segment>{}, &queue.segment());
+        const auto ring = detail::RingAccess::make<MpmcRing<std::uint64_t>>(segment);
+        auto out = ring.producer();
+        const auto held = out.try_claim();
+        if (held) ::raise(SIGKILL);
+    });
+    ASSERT_TRUE(queue.push(7));
+    auto worker = queue.attach();
+    const auto task = worker.try_pop_for(5s);  // its desk takes the third record, which names the claim
+    ASSERT_TRUE(task) << "the desk answers for what the dead one had claimed";
+    EXPECT_EQ(**task, 7U);
+    EXPECT_EQ(queue.losses().skipped, 1U);
+}
+
+}  // namespace
+}  // namespace shmring::test

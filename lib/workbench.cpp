@@ -80,10 +80,15 @@ bool Workbench::period_passed() noexcept {
     return true;
 }
 
-Desk* Workbench::another_desk() noexcept {
+Desk* Workbench::our_free_desk() noexcept {
     for (std::size_t i = 0; i != count_; ++i) {
         if (desks_[i] && desks_[i].is_free()) return &desks_[i];
     }
+    return nullptr;
+}
+
+Desk* Workbench::another_desk() noexcept {
+    if (Desk* const desk = our_free_desk(); desk != nullptr) return desk;
     Desk* const place = empty_place();
     if (place == nullptr) return nullptr;
     std::error_code code;
@@ -113,11 +118,11 @@ bool Workbench::is_left_behind(std::uint32_t index) const noexcept {
     return leases_.lease(index) && !is_ours(index) && leases_.is_dead(index);
 }
 
-bool Workbench::take_over(std::uint32_t index, Desk& place) noexcept {
+bool Workbench::take_over(std::uint32_t index) noexcept {
     std::error_code code;
     Participant participant = Participant::adopt(leases_.records(), index, Role::desk, code);
     if (!participant) return false;
-    place = Desk(std::move(participant), leases_);
+    taken_over_ = Desk(std::move(participant), leases_);
     return true;
 }
 

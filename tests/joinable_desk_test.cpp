@@ -83,5 +83,23 @@ TEST_F(JoinableDesk, ThatTakesTheRecordOfADeadSenderFirstRepairsWhatThatHadClaim
     EXPECT_EQ(queue.losses().skipped, 1U);
 }
 
+TEST_F(JoinableDesk, AWorkerTakesOverAnyNumberOfTasksAndKeepsAFewRecords) {
+    auto queue = make(Delivery::at_least_once, 100);
+    auto unlucky = queue.attach();
+    auto worker = queue.attach();
+    ASSERT_TRUE(queue.push(1000));
+    EXPECT_TRUE(worker.pop());
+    for (std::uint64_t i = 0; i != 150; ++i) {
+        ASSERT_TRUE(queue.push(i));
+        unlucky.pop()->abandon();
+        auto task = worker.try_pop_for(5s);
+        ASSERT_TRUE(task) << i;
+        EXPECT_EQ(**task, i);
+        EXPECT_EQ(task->redeliveries(), 1U);
+    }
+    EXPECT_TRUE(queue.join_for(5s));
+    EXPECT_LE(records_held(queue), 6U) << "a sender, two workers, a desk each, and what was left behind last";
+}
+
 }  // namespace
 }  // namespace shmring::test

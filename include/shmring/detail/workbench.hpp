@@ -59,28 +59,28 @@ class Workbench {
         return (often || ++calls_ % kCallsPerLook == 0) && period_passed();
     }
     /// Looks after the desks of the dead. Where their tasks are not delivered again, counts them as lost. Where they are, takes over
-    /// one, with its task: null if there is none. `in_ring(word)`: whether that task's place in the ring was not handed back, so that
-    /// it is the ring's to deliver.
+    /// one, with its task, instead of a free desk of ours, if we have one: null if there is none. `in_ring(word)`: whether that
+    /// task's place in the ring was not handed back, so that it is the ring's to deliver.
     template <class InRing>
     [[nodiscard]] Desk* adopt(InRing&& in_ring) noexcept {
+        Desk* const place = free_or_empty_place();
+        if (place == nullptr && leases_.redelivers()) return nullptr;  // our hands are full
         for (std::uint32_t index = 0; index != leases_.records().count(); ++index) {
-            if (!is_left_behind(index)) continue;
-            Desk* const place = leases_.redelivers() ? empty_place() : &spare_;
-            if (place == nullptr) return nullptr;  // our hands are full
-            if (!take_over(index, *place)) continue;
-            const LeaseWord task = place->lease();
+            if (!is_left_behind(index) || !take_over(index)) continue;
+            const LeaseWord task = taken_over_.lease();
             // Whoever takes the place in the ring away from the dead clears the lease first.
-            const bool in_its_hand = task && !in_ring(task) && place->lease() == task;
-            if (task && !in_its_hand && place->lease()) {
-                place->put_back();  // the ring's recovery has yet to see it
+            const bool in_its_hand = task && !in_ring(task) && taken_over_.lease() == task;
+            if (task && !in_its_hand && taken_over_.lease()) {
+                taken_over_.put_back();  // the ring's recovery has yet to see it
             } else if (!in_its_hand) {
-                place->leave();
+                taken_over_.leave();
             } else if (leases_.redelivers() && task.deliveries() != LeaseWord::kMaxDeliveries) {
-                place->deliver_again();
+                taken_over_.deliver_again();
+                *place = std::move(taken_over_);
                 return place;
             } else {
-                place->give_up();
-                place->leave();
+                taken_over_.give_up();
+                taken_over_.leave();
                 wake_joiners();
             }
         }
@@ -102,9 +102,14 @@ class Workbench {
     [[nodiscard]] bool period_passed() noexcept;
     [[nodiscard]] Desk* another_desk() noexcept;
     [[nodiscard]] Desk* empty_place() noexcept;
+    [[nodiscard]] Desk* our_free_desk() noexcept;
+    [[nodiscard]] Desk* free_or_empty_place() noexcept {
+        Desk* const free = our_free_desk();
+        return free != nullptr ? free : empty_place();
+    }
     [[nodiscard]] bool is_ours(std::uint32_t index) const noexcept;
     [[nodiscard]] bool is_left_behind(std::uint32_t index) const noexcept;
-    [[nodiscard]] bool take_over(std::uint32_t index, Desk& place) noexcept;
+    [[nodiscard]] bool take_over(std::uint32_t index) noexcept;
 
     std::shared_ptr<Segment> segment_;
     LeaseTable leases_;
@@ -112,7 +117,7 @@ class Workbench {
     std::array<Desk, kMaxDesks> desks_{};
     std::array<std::uint64_t, kMaxDesks> unguarded_{};  // since when: 0 for those with a guard
     std::size_t count_ = 0;                             // of the places that were ever used
-    Desk spare_{};                                      // for what is only to be counted
+    Desk taken_over_{};                                 // while it is not decided what becomes of its task
     std::uint64_t next_unguarded_ = 0;
     std::uint32_t calls_ = 0;
     std::uint64_t last_look_ns_ = 0;

@@ -83,6 +83,32 @@ TEST_F(JoinableDesk, ThatTakesTheRecordOfADeadSenderFirstRepairsWhatThatHadClaim
     EXPECT_EQ(queue.losses().skipped, 1U);
 }
 
+TEST_F(JoinableDesk, IsADeadOnesWhereNoOtherRecordIsFree) {
+    auto queue = make(Delivery::at_least_once, 4);
+    for (std::uint64_t i = 0; i != 3; ++i) ASSERT_TRUE(queue.push(i));
+    die_with_tasks(queue, 2);
+    auto worker = queue.attach();
+    std::uint64_t seen = 0;  // a bit for each
+    for (int i = 0; i != 3; ++i) {
+        const auto task = worker.try_pop_for(5s);
+        ASSERT_TRUE(task);
+        EXPECT_EQ(task->redelivered(), **task != 2) << **task;
+        seen |= std::uint64_t{1} << **task;
+    }
+    EXPECT_EQ(seen, 7U);
+    EXPECT_TRUE(queue.join_for(5s));
+}
+
+TEST_F(JoinableDesk, IsFoundAmongThoseOfTheDeadWhereTheirTasksAreLost) {
+    auto queue = make(Delivery::at_most_once, 4);
+    for (std::uint64_t i = 0; i != 3; ++i) ASSERT_TRUE(queue.push(i));
+    die_with_tasks(queue, 2);
+    auto worker = queue.attach();
+    EXPECT_EQ(**worker.try_pop_for(5s), 2U);
+    EXPECT_EQ(queue.losses().lost, 2U);
+    EXPECT_EQ(queue.join_for(5s).error(), Status::peer_lost);
+}
+
 TEST_F(JoinableDesk, AWorkerTakesOverAnyNumberOfTasksAndKeepsAFewRecords) {
     auto queue = make(Delivery::at_least_once, 100);
     auto unlucky = queue.attach();

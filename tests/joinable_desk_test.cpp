@@ -127,5 +127,91 @@ TEST_F(JoinableDesk, AWorkerTakesOverAnyNumberOfTasksAndKeepsAFewRecords) {
     EXPECT_LE(records_held(queue), 6U) << "a sender, two workers, a desk each, and what was left behind last";
 }
 
+TEST_F(JoinableDesk, AGuardThatOutlivesADetachDoesNothingToTheDesksNextTask) {
+    for (const bool abandons : {false, true}) {
+        auto queue = make(Delivery::at_least_once);
+        ASSERT_TRUE(queue.push(7));
+        auto old = queue.pop();
+        queue.detach();
+        auto again = queue.try_pop_for(5s);
+        ASSERT_TRUE(old && again);
+        EXPECT_EQ(again->redeliveries(), 1U);
+        abandons ? old->abandon() : old->done();
+        EXPECT_EQ(queue.unfinished(), 1U) << "the task is another guard's";
+        again->done();
+        EXPECT_EQ(queue.unfinished(), 0U);
+    }
+}
+
+TEST_F(JoinableDesk, TaskDoneDoesNotEndATaskWithAGuardAfterADetach) {
+    auto queue = make(Delivery::at_most_once);
+    ASSERT_TRUE(queue.push(1));
+    EXPECT_TRUE(queue.pop_unguarded());
+    queue.detach();
+    ASSERT_TRUE(queue.push(2));
+    const auto task = queue.pop();
+    EXPECT_EQ(queue.task_done().error(), Status::overflow);
+    EXPECT_GE(queue.unfinished(), 1U);
+}
+
+TEST_F(JoinableDesk, InMemoryWithoutDeathsADetachWithATaskInHandLosesItAndKeepsTheDeskInOrder) {
+    for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once}) {
+        const JoinableQueueOptions options{.capacity = 8, .delivery = delivery, .participants = 8};
+        const auto size = static_cast<std::size_t>(Numbers::required_bytes(options));
+        void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        ASSERT_NE(memory, MAP_FAILED);
+        {
+            auto queue = Numbers::create_in({static_cast<std::byte*>(memory), size}, options);
+            for (std::uint64_t i = 0; i != 3; ++i) ASSERT_TRUE(queue.push(i));
+            {
+                auto worker = queue.attach();
+                const auto first = worker.pop();
+                worker.detach();
+                EXPECT_EQ(queue.losses().lost, 1U);
+                EXPECT_EQ(*worker.pop_unguarded(), 1U);
+                EXPECT_TRUE(worker.task_done());
+                EXPECT_EQ(*worker.pop_unguarded(), 2U);
+                worker.detach();
+                EXPECT_EQ(queue.losses().lost, 2U);
+                EXPECT_LE(records_held(queue), 1U);
+            }
+            EXPECT_EQ(queue.unfinished(), 0U);
+            EXPECT_EQ(queue.join_for(1s).error(), Status::peer_lost);
+        }
+        ::munmap(memory, size);
+    }
+}
+
+TEST_F(JoinableDesk, WhatAThreadDidBeforeItsTaskWasDoneIsSeenAfterJoinAlsoIfTheDeskWasUsedAgain) {
+    for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once}) {
+        auto queue = make(delivery);
+        auto worker = queue.attach();
+        int result = 0;
+        std::atomic<int> step{0};
+        const auto await = [&](int which) {
+            while (step.load(std::memory_order_relaxed) != which) std::this_thread::yield();
+        };
+        ASSERT_TRUE(queue.push(1));
+        ASSERT_TRUE(queue.push(2));
+        auto first = worker.pop();
+        ASSERT_TRUE(first);
+        std::thread other([&, task = *std::move(first)]() mutable {
+            result = 42;
+            task.done();
+            step.store(1, std::memory_order_relaxed);
+        });
+        std::thread owner([&] {
+            await(1);
+            EXPECT_TRUE(worker.pop());  // at the same desk, and done
+            step.store(2, std::memory_order_relaxed);
+        });
+        await(2);
+        EXPECT_TRUE(queue.join());
+        EXPECT_EQ(result, 42);
+        other.join();
+        owner.join();
+    }
+}
+
 }  // namespace
 }  // namespace shmring::test

@@ -40,15 +40,16 @@ class Workbench {
         return desk;
     }
     /// The task is done: who joins may be waiting for just this one.
-    void finish(Desk& desk) noexcept {
-        if (!desk.usable()) return;  // a forked child's copy: the task is its parent's
+    void finish(Desk& desk, LeaseWord task) noexcept {
+        if (!desk.has(task))
+            return;  // a forked child's copy: the task is its parent's; or it was left to others
         desk.clear();
         if (EventCount<ShippedEnv>::somebody_waits(leases_.control().finished) && ring_looks_empty())
             [[unlikely]]
             wake_joiners();
     }
     /// The task is left to others: delivered again, or counted as lost.
-    void abandon(Desk& desk) noexcept;
+    void abandon(Desk& desk, LeaseWord task) noexcept;
 
     /// For tasks without a guard: the oldest of them is done. overflow: there is none.
     void take_off_guard(const Desk& desk) noexcept;
@@ -67,7 +68,8 @@ class Workbench {
         if (place == nullptr && leases_.redelivers()) return nullptr;  // our hands are full
         for (std::uint32_t index = 0; index != leases_.records().count(); ++index) {
             if (!is_left_behind(index) || !take_over(index)) continue;
-            const LeaseWord task = taken_over_.lease();
+            const LeaseWord task =
+                leases_.lease(index);  // again: the lock is ours now, and with it what was kept
             // Whoever takes the place in the ring away from the dead clears the lease first.
             const bool in_its_hand = task && !in_ring(task) && taken_over_.lease() == task;
             if (task && !in_its_hand && taken_over_.lease()) {

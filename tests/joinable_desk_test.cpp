@@ -82,7 +82,6 @@ TEST_F(JoinableDesk, ThatTakesTheRecordOfADeadSenderFirstRepairsWhatThatHadClaim
     EXPECT_EQ(**task, 7U);
     EXPECT_EQ(queue.losses().skipped, 1U);
 }
-
 TEST_F(JoinableDesk, IsADeadOnesWhereNoOtherRecordIsFree) {
     auto queue = make(Delivery::at_least_once, 4);
     for (std::uint64_t i = 0; i != 3; ++i) ASSERT_TRUE(queue.push(i));
@@ -98,7 +97,6 @@ TEST_F(JoinableDesk, IsADeadOnesWhereNoOtherRecordIsFree) {
     EXPECT_EQ(seen, 7U);
     EXPECT_TRUE(queue.join_for(5s));
 }
-
 TEST_F(JoinableDesk, IsFoundAmongThoseOfTheDeadWhereTheirTasksAreLost) {
     auto queue = make(Delivery::at_most_once, 4);
     for (std::uint64_t i = 0; i != 3; ++i) ASSERT_TRUE(queue.push(i));
@@ -108,7 +106,6 @@ TEST_F(JoinableDesk, IsFoundAmongThoseOfTheDeadWhereTheirTasksAreLost) {
     EXPECT_EQ(queue.losses().lost, 2U);
     EXPECT_EQ(queue.join_for(5s).error(), Status::peer_lost);
 }
-
 TEST_F(JoinableDesk, AWorkerTakesOverAnyNumberOfTasksAndKeepsAFewRecords) {
     auto queue = make(Delivery::at_least_once, 100);
     auto unlucky = queue.attach();
@@ -127,6 +124,8 @@ TEST_F(JoinableDesk, AWorkerTakesOverAnyNumberOfTasksAndKeepsAFewRecords) {
     EXPECT_LE(records_held(queue), 6U) << "a sender, two workers, a desk each, and what was left behind last";
 }
 
+// ---- guards and detach -----------------------------------------------------------------------------------------------
+
 TEST_F(JoinableDesk, AGuardThatOutlivesADetachDoesNothingToTheDesksNextTask) {
     for (const bool abandons : {false, true}) {
         auto queue = make(Delivery::at_least_once);
@@ -142,7 +141,6 @@ TEST_F(JoinableDesk, AGuardThatOutlivesADetachDoesNothingToTheDesksNextTask) {
         EXPECT_EQ(queue.unfinished(), 0U);
     }
 }
-
 TEST_F(JoinableDesk, TaskDoneDoesNotEndATaskWithAGuardAfterADetach) {
     auto queue = make(Delivery::at_most_once);
     ASSERT_TRUE(queue.push(1));
@@ -153,6 +151,8 @@ TEST_F(JoinableDesk, TaskDoneDoesNotEndATaskWithAGuardAfterADetach) {
     EXPECT_EQ(queue.task_done().error(), Status::overflow);
     EXPECT_GE(queue.unfinished(), 1U);
 }
+
+// ---- without crash recovery ------------------------------------------------------------------------------------------
 
 TEST_F(JoinableDesk, InMemoryWithoutDeathsADetachWithATaskInHandLosesItAndKeepsTheDeskInOrder) {
     for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once}) {
@@ -182,6 +182,9 @@ TEST_F(JoinableDesk, InMemoryWithoutDeathsADetachWithATaskInHandLosesItAndKeepsT
     }
 }
 
+// ---- threads ---------------------------------------------------------------------------------------------------------
+
+/// For the thread sanitizer: nothing but the tasks' ends orders the threads.
 TEST_F(JoinableDesk, WhatAThreadDidBeforeItsTaskWasDoneIsSeenAfterJoinAlsoIfTheDeskWasUsedAgain) {
     for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once}) {
         auto queue = make(delivery);
@@ -211,6 +214,20 @@ TEST_F(JoinableDesk, WhatAThreadDidBeforeItsTaskWasDoneIsSeenAfterJoinAlsoIfTheD
         other.join();
         owner.join();
     }
+}
+
+// ---- options ---------------------------------------------------------------------------------------------------------
+
+TEST_F(JoinableDesk, TasksOfAnySizeAreDeliveredAgainOnlyIfTheirLargestSizeIsKnown) {
+    JoinableQueueOptions options{.capacity = 4, .capacity_bytes = 4096, .delivery = Delivery::at_least_once};
+    std::error_code code;
+    EXPECT_EQ(JoinableQueue<std::string>::anonymous(options, code).delivery(), Delivery::at_least_once);
+    options.capacity = 0;
+    const auto unlimited = JoinableQueue<std::string>::anonymous(options, code);
+    EXPECT_TRUE(code || unlimited.delivery() == Delivery::at_least_once);
+    options.max_task_bytes = 100;
+    EXPECT_TRUE(JoinableQueue<std::string>::anonymous(options, code));
+    EXPECT_FALSE(code) << code.message();
 }
 
 }  // namespace

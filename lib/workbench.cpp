@@ -41,16 +41,15 @@ Workbench::Workbench(std::shared_ptr<Segment> segment) noexcept
 void Workbench::leave() noexcept {
     for (std::size_t i = 0; i != count_; ++i) {
         if (!desks_[i] || !desks_[i].usable()) continue;
-        if (desks_[i].is_free())
-            desks_[i].leave();
-        else
-            abandon(desks_[i]);
+        if (!desks_[i].is_free()) abandon(desks_[i], desks_[i].lease());
+        desks_[i].leave();
     }
+    unguarded_ = {};
     count_ = 0;
 }
 
-void Workbench::abandon(Desk& desk) noexcept {
-    if (!desk.usable()) return;
+void Workbench::abandon(Desk& desk, LeaseWord task) noexcept {
+    if (!desk.has(task)) return;
     if (leases_.records().crash_recovery()) return desk.abandon();
     // Nobody could prove that we are gone, and so nobody could take it over.
     desk.give_up();
@@ -69,7 +68,7 @@ Result<void> Workbench::finish_oldest() noexcept {
     if (oldest == kMaxDesks) return Status::overflow;
     if (!desks_[oldest].usable()) return Status::not_owner;
     unguarded_[oldest] = 0;
-    finish(desks_[oldest]);
+    finish(desks_[oldest], desks_[oldest].lease());
     return {};
 }
 
@@ -80,10 +79,15 @@ bool Workbench::period_passed() noexcept {
     return true;
 }
 
-Desk* Workbench::another_desk() noexcept {
+Desk* Workbench::our_free_desk() noexcept {
     for (std::size_t i = 0; i != count_; ++i) {
         if (desks_[i] && desks_[i].is_free()) return &desks_[i];
     }
+    return nullptr;
+}
+
+Desk* Workbench::another_desk() noexcept {
+    if (Desk* const desk = our_free_desk(); desk != nullptr) return desk;
     Desk* const place = empty_place();
     if (place == nullptr) return nullptr;
     std::error_code code;
@@ -113,11 +117,11 @@ bool Workbench::is_left_behind(std::uint32_t index) const noexcept {
     return leases_.lease(index) && !is_ours(index) && leases_.is_dead(index);
 }
 
-bool Workbench::take_over(std::uint32_t index, Desk& place) noexcept {
+bool Workbench::take_over(std::uint32_t index) noexcept {
     std::error_code code;
     Participant participant = Participant::adopt(leases_.records(), index, Role::desk, code);
     if (!participant) return false;
-    place = Desk(std::move(participant), leases_);
+    taken_over_ = Desk(std::move(participant), leases_);
     return true;
 }
 

@@ -95,6 +95,29 @@ TEST(MpmcDispute, TwoDeadThatNameOnePositionAreOneLossAndPerhapsOneClaimTooMany)
 
 // ---- living participants that stand still anywhere -------------------------------------------------------------------
 
+/// The consumer hands its message back while a repairer looks at it: its desk has the message from then on.
+TEST(MpmcStopped, ARepairerThatIsLateTakesNothingFromTheDeskOfALivingConsumer) {
+    for (const Standing& standing : standings())
+        for (const bool again : {false, true})  // an orphan's message
+            for (std::uint64_t operations = 0; standing.inside != 0; ++operations) {
+                Lab lab(standing);
+                if (!lab.redelivers()) break;
+                auto in = lab.consumer(Lab::kConsumer);
+                ASSERT_EQ(in.claim(1), Status::ok);
+                if (again) lab.set_word(standing.first, State::published, 31);
+                lab.name(Lab::kBystander, ClaimSide::read, standing.first, 1);  // and lost the race
+                lab.roll.dead[Lab::kBystander] = true;
+                const auto hand_back = [&] {
+                    in.hand_back(0);
+                    in.settle();
+                };
+                const bool stopped = is_stopped_after(operations, hand_back, [&] { (void)lab.recover(); });
+                EXPECT_TRUE(lab.roll.disowned.empty())
+                    << testing::PrintToString(standing) << ", handed back after " << operations;
+                if (testing::Test::HasFailure() || !stopped) break;
+            }
+}
+
 /// The victim lives, stops after each operation, and others repair, push and pop what they can before it goes on.
 void at_every_stop(const std::function<void(Lab&, std::uint64_t& moved)>& act, bool writes) {
     for (const Standing& standing : standings())

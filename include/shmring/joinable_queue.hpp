@@ -101,9 +101,8 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// Tasks in the queue and in workers' hands: exact while nobody moves.
     [[nodiscard]] std::uint64_t unfinished() const noexcept {
         const auto left = Lane::unfinished(*segment_);
-        return left.count() + detail::LeaseTable(*segment_).in_hand([&](detail::LeaseWord task) noexcept {
-            return !left.holds(task.position(), task.deliveries());
-        });
+        return left.count() + detail::LeaseTable(*segment_).in_hand(
+                                  [this](detail::LeaseWord task) noexcept { return !is_in_ring(task); });
     }
 
     /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others.
@@ -176,17 +175,20 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             return Status::overflow;
         if (!in_.usable()) [[unlikely]]
             return Status::not_owner;
-        detail::Desk* const free = bench_->free_desk();
-        if (free == nullptr) [[unlikely]]
-            return Status::overflow;
-        detail::Desk* adopted = nullptr;
-        bool missed = false;
-        const auto left = Lane::unfinished(*segment_);
-        const auto in_ring = [&](detail::LeaseWord task) noexcept {
-            return left.holds(task.position(), task.deliveries());
+        const auto settle_past = [this](const detail::Participant& taken) noexcept {
+            in_.settle_past_of(taken);
         };
+        const auto in_ring = [this](detail::LeaseWord task) noexcept { return is_in_ring(task); };
+        bool missed = false;
+        detail::Desk* adopted = nullptr;
+        detail::Desk* free = bench_->free_desk(settle_past);
+        if (free == nullptr) [[unlikely]] {
+            adopted = bench_->adopt(in_ring);  // it may be the dead who hold all the records
+            if (adopted == nullptr) free = bench_->free_desk(settle_past);
+            if (adopted == nullptr && free == nullptr) return Status::overflow;
+        }
         auto attempt = [&]() noexcept {
-            if (bench_->is_time_to_look(missed)) [[unlikely]]
+            if (adopted == nullptr && bench_->is_time_to_look(missed)) [[unlikely]]
                 adopted = bench_->adopt(in_ring);
             if (adopted != nullptr) return Status::ok;
             const Status status = in_.claim();
@@ -214,7 +216,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             };
             const auto examine = [&]() noexcept {
                 (void)out.recover();
-                settle_the_dead(left);
+                settle_the_dead();
                 deserted = bench_->is_deserted(in_ ? 1 : 0);
             };
             Status status = look();
@@ -232,6 +234,10 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             return std::exchange(told_of_, lost) == lost ? Result<void>() : Status::peer_lost;
         });
     }
+    /// Whether this task's place in the ring was not handed back.
+    [[nodiscard]] bool is_in_ring(detail::LeaseWord task) const noexcept {
+        return Lane::unfinished(*segment_).holds(task.position(), task.deliveries());
+    }
     /// Whether there is a moment during this call at which no task is left. The ring first: a task goes from there to a desk, which names it
     /// before the ring's place is handed back. The tail again at the end: a worker may have pushed a task before it finished its own.
     template <class Left>
@@ -240,11 +246,9 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         return left.none_before(tail) && bench_->leases().none_in_hand() && left.tail() == tail;
     }
     /// Only counts: a task that is to be delivered again needs a worker.
-    template <class Left>
-    void settle_the_dead(const Left& left) noexcept {
+    void settle_the_dead() noexcept {
         if (bench_->leases().redelivers()) return;
-        (void)bench_->adopt(
-            [&](detail::LeaseWord task) noexcept { return left.holds(task.position(), task.deliveries()); });
+        (void)bench_->adopt([this](detail::LeaseWord task) noexcept { return is_in_ring(task); });
     }
 
     std::shared_ptr<Segment> segment_{};

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "shmring/detail/lease.hpp"
 #include "shmring/detail/workbench.hpp"
 
 namespace shmring {
@@ -14,21 +15,21 @@ template <class T>
 class JoinableQueue;
 
 /// Done at the end of its scope, or by done(). Move-only; must not outlive the queue handle it came from, but may be finished in another
-/// thread. If its process dies first, its queue's policy decides: another worker gets it, or it is counted as lost. In a forked child
+/// thread; after detach() of that handle it does nothing any more. If its process dies first, its queue's policy decides: another worker gets it, or it is counted as lost. In a forked child
 /// the task stays the parent's.
 template <class T>
 class Task {
  public:
     Task(Task&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
         : value_(std::move(other.value_)),
-          deliveries_(other.deliveries_),
+          name_(other.name_),
           bench_(other.bench_),
           desk_(std::exchange(other.desk_, nullptr)) {}
     Task& operator=(Task&& other) noexcept(std::is_nothrow_move_assignable_v<T>) {
         if (this == &other) return *this;
         done();
         value_ = std::move(other.value_);
-        deliveries_ = other.deliveries_;
+        name_ = other.name_;
         bench_ = other.bench_;
         desk_ = std::exchange(other.desk_, nullptr);
         return *this;
@@ -40,26 +41,26 @@ class Task {
     [[nodiscard]] T* operator->() noexcept { return &value_; }
     [[nodiscard]] const T* operator->() const noexcept { return &value_; }
     /// How often a worker died with it before: it may have done something with it.
-    [[nodiscard]] std::uint64_t redeliveries() const noexcept { return deliveries_; }
-    [[nodiscard]] bool redelivered() const noexcept { return deliveries_ != 0; }
+    [[nodiscard]] std::uint64_t redeliveries() const noexcept { return name_.deliveries(); }
+    [[nodiscard]] bool redelivered() const noexcept { return name_.deliveries() != 0; }
 
     /// The task is done; what was done before is visible to those whose join() this ends. Only the first call counts.
     void done() noexcept {
-        if (desk_ != nullptr) bench_->finish(*std::exchange(desk_, nullptr));
+        if (desk_ != nullptr) bench_->finish(*std::exchange(desk_, nullptr), name_);
     }
     /// The task cannot be done here: what a death would do happens to it. In the thread of the queue handle.
     void abandon() noexcept {
-        if (desk_ != nullptr) bench_->abandon(*std::exchange(desk_, nullptr));
+        if (desk_ != nullptr) bench_->abandon(*std::exchange(desk_, nullptr), name_);
     }
 
  private:
     friend class JoinableQueue<T>;
     Task(T&& value, detail::Workbench& bench,
          detail::Desk& desk) noexcept(std::is_nothrow_move_constructible_v<T>)
-        : value_(std::move(value)), deliveries_(desk.lease().deliveries()), bench_(&bench), desk_(&desk) {}
+        : value_(std::move(value)), name_(desk.lease()), bench_(&bench), desk_(&desk) {}
 
     T value_;
-    std::uint64_t deliveries_;
+    detail::LeaseWord name_;  // no other task was or will be called so
     detail::Workbench* bench_;
     detail::Desk* desk_;
 };

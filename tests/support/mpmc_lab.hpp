@@ -64,6 +64,8 @@ class MpmcLab {
     struct Roll {
         std::array<Word, kParticipants> intents{};
         std::array<bool, kParticipants> dead{};
+        mutable std::vector<std::uint64_t>
+            disowned{};  // positions of messages that were taken away from a desk
 
         [[nodiscard]] std::uint32_t count() const noexcept { return kParticipants; }
         [[nodiscard]] detail::Intent intent(std::uint32_t index) const noexcept {
@@ -74,7 +76,7 @@ class MpmcLab {
             return const_cast<Word&>(intents.at(index))
                 .compare_exchange_strong(intent.value, 0, detail::relaxed, detail::relaxed);
         }
-        void disown(std::uint64_t, std::uint64_t) const noexcept {}  // no leases here
+        void disown(std::uint64_t position, std::uint64_t) const noexcept { disowned.push_back(position); }
     };
 
     explicit MpmcLab(const Standing& at) : standing(at), ring(at.capacity) {

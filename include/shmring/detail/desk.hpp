@@ -22,9 +22,15 @@ class Desk {
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(participant_); }
     [[nodiscard]] bool usable() const noexcept { return participant_.owned_by_this_process(); }
-    [[nodiscard]] bool is_free() const noexcept { return !lease(); }
+    /// Acquire: it may be another thread that was done, and who joins after our next task must see what that did, too.
+    [[nodiscard]] bool is_free() const noexcept {
+        return word().load(acquire) == 0;  // [done] acquire side
+    }
+    /// Ours, with this task: not left behind since, and not another's by now.
+    [[nodiscard]] bool has(LeaseWord task) const noexcept { return usable() && lease() == task; }
     [[nodiscard]] LeaseWord lease() const noexcept { return {word().load(relaxed)}; }  // ours alone
     [[nodiscard]] std::uint32_t index() const noexcept { return participant_.id().index(); }
+    [[nodiscard]] const Participant& participant() const noexcept { return participant_; }
 
     /// From here on the task is ours, as soon as the ring's place is handed back, which publishes this, too.
     void name(LeaseWord task) noexcept { word().store(task.value, relaxed); }

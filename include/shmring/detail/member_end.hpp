@@ -70,7 +70,7 @@ class MemberEnd {
 
     /// Looks after the dead now, as blocked calls do once per liveness period: finds their claims and repairs them. Answers whether
     /// there was something to repair. A scan of the participants; system calls.
-    bool recover() noexcept { return member_.usable() && repair(false); }
+    bool recover() noexcept { return member_.usable() && repair(); }
     /// Whom the ring stands still for, if for anybody. A scan of the participants; system calls.
     [[nodiscard]] std::optional<Blocker> blocker() noexcept {
         if (!member_.usable()) return std::nullopt;
@@ -150,8 +150,16 @@ class MemberEnd {
         side_ = Side(slots, member_.record().intent, redelivers_);
         if (!plausible_positions(member_.control(), side_.slots().capacity()))
             return member_.refuse_corrupt(error);
-        if (member_.record().intent.load(relaxed) != 0) take_over();  // our own word
-        member_.record().intent.store(0, release);                    // [intent] release side
+        settle_past_of(member_.participant());
+    }
+    /// Of a record that was just taken: what its former holder had named is repaired with the name still there, and then the name goes.
+    void settle_past_of(const Participant& taken) noexcept {
+        auto& intent = taken.record().intent;
+        if (intent.load(relaxed) == 0) return;  // our own word
+        const ParticipantRoll roll(taken, true);
+        if (recovery(roll).run()) member_.wake_all();
+        recovery(roll).forget(taken.id().index());
+        intent.store(0, release);  // [intent] release side
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
@@ -188,25 +196,19 @@ class MemberEnd {
             if constexpr (kRole == Role::consumer) {
                 if (const std::uint64_t places = side_.take_stepped_over(); places != 0) [[unlikely]]
                     moved_on(places);
-                if (status == Status::closed && redelivers_ && repair(false)) return attempt();
+                if (status == Status::closed && redelivers_ && repair()) return attempt();
             }
             return status;
         };
     }
     [[nodiscard]] auto repairing() noexcept {
-        return [this]() noexcept { repair(false); };
+        return [this]() noexcept { repair(); };
     }
     [[nodiscard]] auto recovery(const ParticipantRoll& roll) const noexcept {
         return MpmcRecovery(side_.slots(), side_.extent(), redelivers_, roll);
     }
-    /// Of what our record's former holder left.
-    void take_over() noexcept {
-        (void)repair(true);
-        const ParticipantRoll roll(member_.participant(), true);
-        recovery(roll).forget(member_.participant().id().index());
-    }
-    bool repair(bool fresh) noexcept {
-        const ParticipantRoll roll(member_.participant(), fresh);
+    bool repair() noexcept {
+        const ParticipantRoll roll(member_.participant(), false);
         const bool changed = recovery(roll).run();
         if (changed) member_.wake_all();
         const bool ended = !fresh && member_.end_if_deserted();  // who has just come may be about to bind

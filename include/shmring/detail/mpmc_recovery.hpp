@@ -169,8 +169,14 @@ class MpmcRecovery {
         if (find_living(side, position) != roll_.count()) return Outcome::disputed;
         if (repaired == slot.when_free_again() && !free_further_places(position, slot, word))
             return Outcome::already_done;
-        if (redelivers_ && !write && word.state() == SlotState::published)
+        if (redelivers_ && !write && word.state() == SlotState::published) {
+            // A living one that handed it back before we looked for its name has it at its desk.
+            if (const SlotWord now = slot.read(); now != word) {
+                announce_if_orphan(side, slot, now);
+                return Outcome::already_done;
+            }
             roll_.disown(position, word.deliveries());  // before another can have it
+        }
         const bool given_up = redelivers_ && word.state() == SlotState::published &&
                               repaired.state() == SlotState::free;  // delivered too often
         auto* const counter = write && (is_named || is_named_at_all(side, position)) ? &control.skipped

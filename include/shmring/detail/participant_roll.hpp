@@ -45,8 +45,8 @@ class ParticipantRoll {
             auto& lease = me_.table().record(index).lease;
             std::uint64_t expected = name;
             if (lease.load(relaxed) == name)  // its owner is dead, and its stores came before its death
-                (void)lease.compare_exchange_strong(expected, 0, relaxed,
-                                                    relaxed);  // published by the slot's word
+                (void)lease.compare_exchange_strong(expected, 0, release,
+                                                    relaxed);  // [done] release side: of its tasks before
         }
     }
 

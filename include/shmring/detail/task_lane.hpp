@@ -24,7 +24,9 @@ template <class Lane>
                                    .participants = options.participants,
                                    .liveness_period = options.liveness_period});
     spec.kind = kind;
-    spec.lease_size = lease_size_for(options.delivery == Delivery::at_least_once ? max_task_bytes : 0);
+    // Room for nothing would mean that no task is delivered again: unknown is refused, like too much.
+    const std::uint64_t kept = max_task_bytes != 0 ? max_task_bytes : kMaxLeaseSize;
+    spec.lease_size = lease_size_for(options.delivery == Delivery::at_least_once ? kept : 0);
     return spec;
 }
 

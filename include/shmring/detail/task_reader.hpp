@@ -21,6 +21,7 @@ class TaskReader : public Lane::Consumer {
 
  public:
     using Consumer::once;
+    using Consumer::settle_past_of;
     using Consumer::usable;
     using Consumer::waiting;
 
@@ -34,7 +35,7 @@ class TaskReader : public Lane::Consumer {
         desk.name(LeaseWord::of(this->side_.claimed().first, this->side_.deliveries()));
         Value value = read(desk, bench);  // and the place is handed back
         failure.desk = nullptr;
-        if (!value) bench.finish(desk);
+        if (!value) bench.finish(desk, desk.lease());
         return value;
     }
     /// What a dead worker left at a desk that is ours now.
@@ -42,7 +43,7 @@ class TaskReader : public Lane::Consumer {
         Abandoning failure{&desk, bench};
         Value value = Lane::value(desk.kept());
         failure.desk = nullptr;
-        if (!value) bench.finish(desk);
+        if (!value) bench.finish(desk, desk.lease());
         return value;
     }
 
@@ -52,7 +53,7 @@ class TaskReader : public Lane::Consumer {
         Desk* desk;
         Workbench& bench;
         ~Abandoning() {
-            if (desk != nullptr) bench.abandon(*desk);
+            if (desk != nullptr) bench.abandon(*desk, desk->lease());
         }
     };
     struct HandingBack {

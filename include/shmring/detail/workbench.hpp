@@ -29,22 +29,27 @@ class Workbench {
     ~Workbench() { leave(); }
     void leave() noexcept;
 
-    /// A desk without a task; null: all kMaxDesks hold one, or no record was free.
-    [[nodiscard]] Desk* free_desk() noexcept {
+    /// A desk without a task; null: all kMaxDesks hold one, or no record was free. `settle_past(participant)`: repairs what the
+    /// former holder of its record had named in the ring, and would now be taken for a living one's.
+    template <class SettlePast>
+    [[nodiscard]] Desk* free_desk(SettlePast&& settle_past) noexcept {
         if (desks_[0] && desks_[0].is_free()) [[likely]]
             return &desks_[0];
-        return another_desk();
+        Desk* const desk = another_desk();
+        if (desk != nullptr) settle_past(desk->participant());
+        return desk;
     }
     /// The task is done: who joins may be waiting for just this one.
-    void finish(Desk& desk) noexcept {
-        if (!desk.usable()) return;  // a forked child's copy: the task is its parent's
+    void finish(Desk& desk, LeaseWord task) noexcept {
+        if (!desk.has(task))
+            return;  // a forked child's copy: the task is its parent's; or it was left to others
         desk.clear();
         if (EventCount<ShippedEnv>::somebody_waits(leases_.control().finished) && ring_looks_empty())
             [[unlikely]]
             wake_joiners();
     }
     /// The task is left to others: delivered again, or counted as lost.
-    void abandon(Desk& desk) noexcept;
+    void abandon(Desk& desk, LeaseWord task) noexcept;
 
     /// For tasks without a guard: the oldest of them is done. overflow: there is none.
     void take_off_guard(const Desk& desk) noexcept;
@@ -55,28 +60,29 @@ class Workbench {
         return (often || ++calls_ % kCallsPerLook == 0) && period_passed();
     }
     /// Looks after the desks of the dead. Where their tasks are not delivered again, counts them as lost. Where they are, takes over
-    /// one, with its task: null if there is none. `in_ring(word)`: whether that task's place in the ring was not handed back, so that
-    /// it is the ring's to deliver.
+    /// one, with its task, instead of a free desk of ours, if we have one: null if there is none. `in_ring(word)`: whether that
+    /// task's place in the ring was not handed back, so that it is the ring's to deliver.
     template <class InRing>
     [[nodiscard]] Desk* adopt(InRing&& in_ring) noexcept {
+        Desk* const place = free_or_empty_place();
+        if (place == nullptr && leases_.redelivers()) return nullptr;  // our hands are full
         for (std::uint32_t index = 0; index != leases_.records().count(); ++index) {
-            if (!is_left_behind(index)) continue;
-            Desk* const place = leases_.redelivers() ? empty_place() : &spare_;
-            if (place == nullptr) return nullptr;  // our hands are full
-            if (!take_over(index, *place)) continue;
-            const LeaseWord task = place->lease();
+            if (!is_left_behind(index) || !take_over(index)) continue;
+            const LeaseWord task =
+                leases_.lease(index);  // again: the lock is ours now, and with it what was kept
             // Whoever takes the place in the ring away from the dead clears the lease first.
-            const bool in_its_hand = task && !in_ring(task) && place->lease() == task;
-            if (task && !in_its_hand && place->lease()) {
-                place->put_back();  // the ring's recovery has yet to see it
+            const bool in_its_hand = task && !in_ring(task) && taken_over_.lease() == task;
+            if (task && !in_its_hand && taken_over_.lease()) {
+                taken_over_.put_back();  // the ring's recovery has yet to see it
             } else if (!in_its_hand) {
-                place->leave();
+                taken_over_.leave();
             } else if (leases_.redelivers() && task.deliveries() != LeaseWord::kMaxDeliveries) {
-                place->deliver_again();
+                taken_over_.deliver_again();
+                *place = std::move(taken_over_);
                 return place;
             } else {
-                place->give_up();
-                place->leave();
+                taken_over_.give_up();
+                taken_over_.leave();
                 wake_joiners();
             }
         }
@@ -98,9 +104,14 @@ class Workbench {
     [[nodiscard]] bool period_passed() noexcept;
     [[nodiscard]] Desk* another_desk() noexcept;
     [[nodiscard]] Desk* empty_place() noexcept;
+    [[nodiscard]] Desk* our_free_desk() noexcept;
+    [[nodiscard]] Desk* free_or_empty_place() noexcept {
+        Desk* const free = our_free_desk();
+        return free != nullptr ? free : empty_place();
+    }
     [[nodiscard]] bool is_ours(std::uint32_t index) const noexcept;
     [[nodiscard]] bool is_left_behind(std::uint32_t index) const noexcept;
-    [[nodiscard]] bool take_over(std::uint32_t index, Desk& place) noexcept;
+    [[nodiscard]] bool take_over(std::uint32_t index) noexcept;
 
     std::shared_ptr<Segment> segment_;
     LeaseTable leases_;
@@ -108,7 +119,7 @@ class Workbench {
     std::array<Desk, kMaxDesks> desks_{};
     std::array<std::uint64_t, kMaxDesks> unguarded_{};  // since when: 0 for those with a guard
     std::size_t count_ = 0;                             // of the places that were ever used
-    Desk spare_{};                                      // for what is only to be counted
+    Desk taken_over_{};                                 // while it is not decided what becomes of its task
     std::uint64_t next_unguarded_ = 0;
     std::uint32_t calls_ = 0;
     std::uint64_t last_look_ns_ = 0;

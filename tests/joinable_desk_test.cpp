@@ -144,7 +144,7 @@ TEST_F(JoinableDesk, AGuardThatOutlivesADetachDoesNothingToTheDesksNextTask) {
 TEST_F(JoinableDesk, TaskDoneDoesNotEndATaskWithAGuardAfterADetach) {
     auto queue = make(Delivery::at_most_once);
     ASSERT_TRUE(queue.push(1));
-    EXPECT_TRUE(queue.pop_unguarded());
+    EXPECT_TRUE(queue.get());
     queue.detach();
     ASSERT_TRUE(queue.push(2));
     const auto task = queue.pop();
@@ -168,9 +168,9 @@ TEST_F(JoinableDesk, InMemoryWithoutDeathsADetachWithATaskInHandLosesItAndKeepsT
                 const auto first = worker.pop();
                 worker.detach();
                 EXPECT_EQ(queue.losses().lost, 1U);
-                EXPECT_EQ(*worker.pop_unguarded(), 1U);
+                EXPECT_EQ(*worker.get(), 1U);
                 EXPECT_TRUE(worker.task_done());
-                EXPECT_EQ(*worker.pop_unguarded(), 2U);
+                EXPECT_EQ(*worker.get(), 2U);
                 worker.detach();
                 EXPECT_EQ(queue.losses().lost, 2U);
                 EXPECT_LE(records_held(queue), 1U);

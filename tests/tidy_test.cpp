@@ -102,8 +102,8 @@ const std::vector<Layer> kLayers = {
     {4, "workbenches", {"detail/workbench.hpp", "lib/workbench.cpp"}},
     {4, "readers of tasks", {"detail/task_reader.hpp"}},
     {5, "tasks", {"task.hpp"}},
-    {5, "halves of queues", {"detail/queue_sender.hpp"}},
     {4, "names of calls", {"detail/python_names.hpp"}},
+    {5, "halves of queues", {"detail/queue_sender.hpp"}},
     {5, "facades", {"queue.hpp", "joinable_queue.hpp", "pipe.hpp", "byte_pipe.hpp"}},
     {6, "umbrella", {"shmring.hpp"}},
 };

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "shmring/detail/python_names.hpp"
 #include "shmring/detail/queue_sender.hpp"
 #include "shmring/detail/ring_factory.hpp"
 #include "shmring/detail/task_lane.hpp"
@@ -33,9 +34,12 @@ namespace shmring {
 /// Origin: of the idea, Python's multiprocessing.JoinableQueue, which counts with a semaphore.
 template <class T>
 class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueueOptions>,
-                      public detail::QueueSender<T, typename detail::TasksOf<T>::type> {
+                      public detail::QueueSender<T, typename detail::TasksOf<T>::type>,
+                      public detail::PythonPutNames<JoinableQueue<T>, T> {
     using Lane = typename detail::TasksOf<T>::type;
     using Sender = detail::QueueSender<T, Lane>;
+    using Sender::out_, Sender::policy_, Sender::ring_, Sender::segment_;
+    using typename detail::PythonPutNames<JoinableQueue<T>, T>::Timeout;
     static constexpr bool kNothrow = Lane::kNothrow;
 
  public:
@@ -66,13 +70,13 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         return detail::call_until(deadline, [&](std::uint64_t ns) { return pop_by(ns, stop); });
     }
 
-    /// For programs ported from Python: a task without a guard, which task_done() finishes, the oldest one first.
-    [[nodiscard]] Result<T> pop_unguarded(const std::stop_token& stop = {}) noexcept(kNothrow) {
-        Result<Task<T>> task = pop(stop);
-        if (!task) return task.error();
-        bench_->take_off_guard(*std::exchange(task->desk_, nullptr));
-        return Result<T>(std::move(**task));
+    /// For programs ported from Python: pop(), try_pop() or try_pop_for() of a task without a guard, which task_done() finishes, the
+    /// oldest one first.
+    [[nodiscard]] Result<T> get(bool block = true, const Timeout& timeout = std::nullopt) noexcept(kNothrow) {
+        if (!block) return get_nowait();
+        return off_guard(timeout ? try_pop_for(*timeout) : pop());
     }
+    [[nodiscard]] Result<T> get_nowait() noexcept(kNothrow) { return off_guard(try_pop()); }
     /// overflow: this handle has taken no task without a guard that is not done yet.
     Result<void> task_done() noexcept {
         if (bench_ == nullptr) return Status::overflow;
@@ -107,14 +111,14 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
 
     /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others.
     void detach() noexcept {
-        this->out_.detach();
+        out_.detach();
         in_.detach();
         if (bench_ != nullptr) bench_->leave();
     }
     void set_wait_policy(const WaitPolicy& policy) noexcept {
-        this->policy_ = policy;
+        policy_ = policy;
         joining_.set_policy(policy);
-        if (this->out_) this->out_.set_wait_policy(policy);
+        if (out_) out_.set_wait_policy(policy);
         if (in_) in_.set_wait_policy(policy);
     }
 
@@ -125,13 +129,12 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// skipped: pushes that died before they returned; lost: tasks that died with their workers; redelivered: those that were given to
     /// another, or that no dead worker's pop had returned yet.
     [[nodiscard]] Losses losses() const noexcept {
-        Losses sum = this->ring_.losses();
+        Losses sum = ring_.losses();
         const detail::LeaseTable leases(*segment_);
         sum.lost += leases.lost();
         sum.redelivered += leases.redelivered();
         return sum;
     }
-    [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
     [[nodiscard]] static detail::SegmentSpec spec(const JoinableQueueOptions& options) noexcept {
         return Lane::spec(options);
@@ -140,14 +143,11 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
  private:
     friend detail::RingFactory<JoinableQueue<T>, JoinableQueueOptions>;
     explicit JoinableQueue(std::shared_ptr<Segment> segment) noexcept
-        : Sender(segment != nullptr ? detail::RingAccess::make<typename Lane::Ring>(segment)
-                                    : typename Lane::Ring{},
-                 largest_in(segment.get())),
-          segment_(std::move(segment)) {
+        : Sender(segment, largest_in(segment.get())) {
         if (segment_ != nullptr) told_of_ = losses().lost;
     }
     [[nodiscard]] static std::size_t largest_in(const Segment* segment) noexcept {
-        if (segment == nullptr || !detail::LeaseTable(*segment).redelivers()) return SIZE_MAX;
+        if (segment == nullptr || !detail::LeaseTable(*segment).redelivers()) return Sender::kAnySize;
         return detail::LeaseTable(*segment).room();
     }
 
@@ -161,7 +161,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             return true;
         if (!bind_bench()) return false;
         std::error_code code;
-        in_ = detail::TaskReader<Lane>(this->ring_.consumer(this->policy_, code));
+        in_ = detail::TaskReader<Lane>(ring_.consumer(policy_, code));
         return !code;
     }
     [[nodiscard]] Result<Task<T>> pop_by(std::uint64_t deadline_ns,
@@ -172,7 +172,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     template <class Call>
     [[nodiscard]] Result<Task<T>> taking(Call&& call) noexcept(kNothrow) {
         if (!bind_reader()) [[unlikely]]
-            return Status::overflow;
+            return this->no_end();
         if (!in_.usable()) [[unlikely]]
             return Status::not_owner;
         const auto settle_past = [this](const detail::Participant& taken) noexcept {
@@ -204,8 +204,14 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         return Task<T>(*std::move(value), *bench_, desk);
     }
 
+    [[nodiscard]] Result<T> off_guard(Result<Task<T>> task) noexcept(kNothrow) {
+        if (!task) return task.error();
+        bench_->take_off_guard(*std::exchange(task->desk_, nullptr));
+        return Result<T>(std::move(**task));
+    }
+
     [[nodiscard]] Result<void> join_by(std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {
-        if (!bind_bench()) return Status::overflow;
+        if (!bind_bench()) return this->no_end();
         return this->with_record([&](auto& out) noexcept -> Result<void> {
             if (!out.usable()) return Status::not_owner;
             const auto left = Lane::unfinished(*segment_);
@@ -251,7 +257,6 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         (void)bench_->adopt([this](detail::LeaseWord task) noexcept { return is_in_ring(task); });
     }
 
-    std::shared_ptr<Segment> segment_{};
     detail::TaskReader<Lane> in_{};
     std::unique_ptr<detail::Workbench> bench_{};
     detail::Waiter<detail::ShippedEnv> joining_{};

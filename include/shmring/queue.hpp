@@ -14,6 +14,7 @@
 
 #include "shmring/detail/python_names.hpp"
 #include "shmring/detail/queue_lane.hpp"
+#include "shmring/detail/queue_sender.hpp"
 #include "shmring/detail/ring_factory.hpp"
 #include "shmring/options.hpp"
 #include "shmring/result.hpp"
@@ -31,18 +32,18 @@ namespace shmring {
 /// a forked child, which makes its own by attach(). Deaths, order and statuses: as for MpmcRing. overflow: no participant record was
 /// free when the handle was first used (bind_producer() and bind_consumer() say so by an exception).
 template <class T>
-class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail::PythonNames<Queue<T>, T> {
+class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
+              public detail::QueueSender<T, typename detail::LaneOf<T>::type>,
+              public detail::PythonNames<Queue<T>, T> {
     using Lane = typename detail::LaneOf<T>::type;
-    using Ring = typename Lane::Ring;
+    using Sender = detail::QueueSender<T, Lane>;
+    using Sender::out_, Sender::policy_, Sender::ring_, Sender::segment_;
 
  public:
-    using value_type = T;
-
     /// An empty object without a queue: what the noexcept factories return when they fail. Calls on it answer not_owner, capacities
     /// and counts 0; binding throws.
     Queue() noexcept = default;
 
-    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
     /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
     [[nodiscard]] Queue attach() const { return Queue(segment_); }
     /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted, or errc::not_owner
@@ -65,34 +66,6 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
         code.clear();
         if (!in_) in_ = ring_.consumer(policy_, code);
         if (!code && !detail::RingAccess::is_ours(in_)) code = make_error_code(errc::not_owner);
-    }
-
-    /// Puts a copy of `value` into the queue: full, closed, or too_large where T's size varies.
-    [[nodiscard]] Result<void> try_push(const T& value) noexcept {
-        return pushing([&](auto& out) noexcept { return Lane::try_push(out, value); });
-    }
-    /// Waits while the queue is full. `stop` ends the wait with interrupted.
-    [[nodiscard]] Result<void> push(const T& value, const std::stop_token& stop = {}) noexcept {
-        return pushing([&](auto& out) noexcept { return Lane::push(out, value, stop); });
-    }
-    /// Waits at most `timeout`, never less before answering timed_out; zero or less is one attempt and also answers timed_out.
-    template <class Rep, class Period>
-    [[nodiscard]] Result<void> try_push_for(const T& value, std::chrono::duration<Rep, Period> timeout,
-                                            const std::stop_token& stop = {}) noexcept {
-        return pushing([&](auto& out) noexcept { return Lane::push_by(out, value, timeout, stop); });
-    }
-    template <class Clock, class Duration>
-    [[nodiscard]] Result<void> try_push_until(const T& value,
-                                              std::chrono::time_point<Clock, Duration> deadline,
-                                              const std::stop_token& stop = {}) noexcept {
-        return pushing([&](auto& out) noexcept { return Lane::push_by(out, value, deadline, stop); });
-    }
-    /// As many of `values` as fit, in order: how many (at least one, unless none were given), or the Status that says why none.
-    [[nodiscard]] Result<std::size_t> try_push_n(std::span<const T> values) noexcept {
-        std::size_t done = 0;
-        const Result<void> all =
-            pushing([&](auto& out) noexcept { return Lane::try_push_n(out, values, done); });
-        return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
 
     /// Takes the oldest value: empty, busy (a push is under way), closed (ended and drained), or corrupt (its bytes are no T).
@@ -127,10 +100,6 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
         return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
 
-    /// Ends the queue for every process: pushes answer closed, readers get what is left, then closed; every sleeper wakes.
-    Result<void> close() noexcept {
-        return pushing([](auto& out) noexcept { return out.close(); });
-    }
     /// Gives this handle's records back; the queue goes on, and so may this handle. What Python's Queue.close() does.
     void detach() noexcept {
         out_.detach();
@@ -142,16 +111,8 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
         if (in_) in_.set_wait_policy(policy);
     }
 
-    /// Values the queue holds at most, exactly as asked.
-    [[nodiscard]] std::uint64_t capacity() const noexcept { return ring_ ? Lane::capacity(ring_) : 0; }
-    /// What was so a moment ago, and may be over when the answer arrives. Of values of varying size count_approx() looks at each.
-    [[nodiscard]] std::uint64_t count_approx() const noexcept { return ring_ ? ring_.count_approx() : 0; }
-    [[nodiscard]] bool was_empty() const noexcept { return !ring_ || ring_.was_empty(); }
-    [[nodiscard]] bool was_full() const noexcept { return ring_ && ring_.was_full(); }
-    [[nodiscard]] bool was_closed() const noexcept { return ring_ && ring_.was_closed(); }
     [[nodiscard]] Losses losses() const noexcept { return ring_ ? ring_.losses() : Losses{}; }
     /// Not of an empty object.
-    [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
     /// What wait_any and WaitSet need of the reading side; binds it. One that cannot be bound counts as readable: the call tells.
     [[nodiscard]] auto read_point() noexcept {
@@ -187,36 +148,20 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>, public detail:
 
  private:
     friend detail::RingFactory<Queue<T>, QueueOptions>;
-    explicit Queue(std::shared_ptr<Segment> segment) noexcept : segment_(std::move(segment)) {
-        if (segment_ != nullptr) ring_ = detail::RingAccess::make<Ring>(segment_);
-    }
+    explicit Queue(std::shared_ptr<Segment> segment) noexcept : Sender(std::move(segment)) {}
 
-    [[nodiscard]] Status no_end() const noexcept { return ring_ ? Status::overflow : Status::not_owner; }
-    template <class Call>
-    [[nodiscard]] Result<void> pushing(Call&& call) noexcept {
-        if (!out_) [[unlikely]] {
-            std::error_code code;
-            out_ = ring_.producer(policy_, code);
-            if (code) return no_end();
-        }
-        return call(out_);
-    }
     template <class Call>
     [[nodiscard]] auto popping(Call&& call) noexcept(Message<T>)
         -> decltype(call(std::declval<typename Lane::Consumer&>())) {
         if (!in_) [[unlikely]] {
             std::error_code code;
             in_ = ring_.consumer(policy_, code);
-            if (code) return no_end();
+            if (code) return this->no_end();
         }
         return call(in_);
     }
 
-    std::shared_ptr<Segment> segment_{};
-    Ring ring_{};
-    typename Lane::Producer out_{};
     typename Lane::Consumer in_{};
-    WaitPolicy policy_{};
     Status iteration_error_ = Status::ok;
     Status owed_ = Status::ok;  // by try_pop_n
 };

@@ -211,7 +211,7 @@ class MemberEnd {
         const ParticipantRoll roll(member_.participant(), false);
         const bool changed = recovery(roll).run();
         if (changed) member_.wake_all();
-        const bool ended = !fresh && member_.end_if_deserted();  // who has just come may be about to bind
+        const bool ended = member_.end_if_deserted();
         return changed || ended;
     }
     [[nodiscard]] bool readable() noexcept {

@@ -5,22 +5,28 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
 #include <stop_token>
 #include <system_error>
 #include <utility>
 
+#include "shmring/codec.hpp"
+#include "shmring/detail/ring_object.hpp"
 #include "shmring/message.hpp"
 #include "shmring/result.hpp"
+#include "shmring/segment.hpp"
 #include "shmring/wait.hpp"
 
 namespace shmring::detail {
 
-/// Takes a participant record when it is first used. overflow: none was free.
+/// Takes a participant record when it is first used. overflow: none was free; not_owner: an empty object, or a forked child's copy.
 template <class T, class Lane>
 class QueueSender {
  public:
     using value_type = T;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
 
     /// Puts a copy of `value` into the queue: full, closed, or too_large where T's size varies.
     [[nodiscard]] Result<void> try_push(const T& value) noexcept {
@@ -45,54 +51,74 @@ class QueueSender {
     /// As many of `values` as fit, in order: how many (at least one, unless none were given), or the Status that says why none.
     [[nodiscard]] Result<std::size_t> try_push_n(std::span<const T> values) noexcept {
         std::size_t done = 0;
-        while (done != values.size()) {
-            const Result<void> pushed = try_push(values[done]);
-            if (!pushed) return done != 0 ? Result<std::size_t>(done) : pushed.error();
-            ++done;
-        }
-        return done;
+        const Result<void> all =
+            with_record([&](auto& out) noexcept { return push_some(out, values, done); });
+        return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
+
     /// Ends the queue for every process: pushes answer closed, readers get what is left, then closed; every sleeper wakes.
     Result<void> close() noexcept {
         return with_record([](auto& out) noexcept { return out.close(); });
     }
 
     /// Values the queue holds at most, exactly as asked.
-    [[nodiscard]] std::uint64_t capacity() const noexcept { return Lane::capacity(ring_); }
-    [[nodiscard]] bool was_closed() const noexcept { return ring_.was_closed(); }
-    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
+    [[nodiscard]] std::uint64_t capacity() const noexcept { return ring_ ? Lane::capacity(ring_) : 0; }
+    /// What was so a moment ago, and may be over when the answer arrives. Of values of varying size count_approx() looks at each.
+    [[nodiscard]] std::uint64_t count_approx() const noexcept { return ring_ ? ring_.count_approx() : 0; }
+    [[nodiscard]] bool was_empty() const noexcept { return !ring_ || ring_.was_empty(); }
+    [[nodiscard]] bool was_full() const noexcept { return ring_ && ring_.was_full(); }
+    [[nodiscard]] bool was_closed() const noexcept { return ring_ && ring_.was_closed(); }
+    [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
  protected:
-    using Ring = typename Lane::Ring;
+    static constexpr std::size_t kAnySize = std::numeric_limits<std::size_t>::max();
 
     QueueSender() noexcept = default;
-    explicit QueueSender(Ring ring, std::size_t largest = std::numeric_limits<std::size_t>::max()) noexcept
-        : ring_(std::move(ring)), largest_(largest) {}
+    /// `largest`: bytes of the largest value, where sizes vary.
+    explicit QueueSender(std::shared_ptr<Segment> segment, std::size_t largest = kAnySize) noexcept
+        : segment_(std::move(segment)), largest_(largest) {
+        if (segment_ != nullptr) ring_ = RingAccess::make<typename Lane::Ring>(segment_);
+    }
 
+    /// Why there is no end to call.
+    [[nodiscard]] Status no_end() const noexcept { return ring_ ? Status::overflow : Status::not_owner; }
     template <class Call>
     [[nodiscard]] Result<void> with_record(Call&& call) noexcept {
         if (!out_) [[unlikely]] {
             std::error_code code;
             out_ = ring_.producer(policy_, code);
-            if (code) return Status::overflow;
+            if (code) return no_end();
         }
         return call(out_);
     }
 
-    Ring ring_{};
+    std::shared_ptr<Segment> segment_{};
+    typename Lane::Ring ring_{};
     typename Lane::Producer out_{};
     WaitPolicy policy_{};
 
  private:
+    [[nodiscard]] bool is_too_large(const T& value) const noexcept {
+        if constexpr (Message<T>)
+            return false;
+        else
+            return largest_ != kAnySize && Codec<T>::size(value) > largest_;
+    }
     template <class Call>
     [[nodiscard]] Result<void> sending(const T& value, Call&& call) noexcept {
-        if constexpr (!Message<T>) {
-            if (Lane::size(value) > largest_) return Status::too_large;
-        }
+        if (is_too_large(value)) return Status::too_large;
         return with_record(call);
     }
+    /// `done`: how many; why not all is the answer.
+    [[nodiscard]] Result<void> push_some(typename Lane::Producer& out, std::span<const T> values,
+                                         std::size_t& done) noexcept {
+        std::size_t fitting = 0;
+        while (fitting != values.size() && !is_too_large(values[fitting])) ++fitting;
+        const Result<void> all = Lane::try_push_n(out, values.first(fitting), done);
+        return all && fitting != values.size() ? Result<void>(Status::too_large) : all;
+    }
 
-    std::size_t largest_ = std::numeric_limits<std::size_t>::max();
+    std::size_t largest_ = kAnySize;
 };
 
 }  // namespace shmring::detail

@@ -43,7 +43,6 @@ struct FixedTasks : FixedLane<T> {
         const auto slots = RingAccess::memory<typename Lane::Ring>(segment);
         return Unfinished(slots, extent_of(slots));
     }
-    [[nodiscard]] static std::size_t size(const T&) noexcept { return sizeof(T); }
 
     template <class Side>
     [[nodiscard]] static Status claim(Side& side) noexcept {
@@ -90,7 +89,6 @@ struct CodecTasks : CodecLane<T> {
         const auto memory = RingAccess::memory<typename Lane::Ring>(segment);
         return Unfinished(memory.slots, UnitExtent<ShippedEnv>(memory));
     }
-    [[nodiscard]] static std::size_t size(const T& value) noexcept { return Codec<T>::size(value); }
 
     template <class Side>
     [[nodiscard]] static Status claim(Side& side) noexcept {

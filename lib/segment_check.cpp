@@ -212,7 +212,8 @@ struct Sections {
     const std::uint32_t delivery = header.constants[kDeliveryConstant];
     const auto most_delivery = static_cast<std::uint32_t>(is_of_many(header.kind) ? Delivery::at_least_once
                                                                                   : Delivery::at_most_once);
-    if (delivery > most_delivery)
+    // The ring under tasks always delivers again what no pop has returned: the leases rely on it.
+    if (delivery > most_delivery || (has_leases(header.kind) && delivery != most_delivery))
         return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 to %u", delivery,
                              most_delivery);
     const std::uint32_t minimum = header.constants[kMinimumUnitsConstant];
@@ -224,7 +225,11 @@ struct Sections {
                              "a record's least size is %u lines, possible is %u to %" PRIu64, minimum,
                              has_units ? 1u : 0u, most);
     const std::uint32_t lease = header.constants[kLeaseSizeConstant];
-    if (has_leases(header.kind) ? !is_lease_size(lease) : lease != 0)
+    const bool is_possible = !has_leases(header.kind) ? lease == 0
+                             : header.element_size == 0
+                                 ? is_lease_size(lease)
+                                 : lease == lease_size_for(0) || lease == lease_size_for(header.element_size);
+    if (!is_possible)
         return report.refuse(errc::corrupt_header, "a lease takes %u bytes, which is not possible", lease);
     return true;
 }

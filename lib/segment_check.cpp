@@ -216,7 +216,8 @@ struct Sections {
     const std::uint32_t delivery = header.constants[kDeliveryConstant];
     const auto most_delivery = static_cast<std::uint32_t>(is_of_many(header.kind) ? Delivery::at_least_once
                                                                                   : Delivery::at_most_once);
-    if (delivery > most_delivery)
+    // The ring under tasks always delivers again what no pop has returned: the leases rely on it.
+    if (delivery > most_delivery || (has_leases(header.kind) && delivery != most_delivery))
         return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 to %u", delivery,
                              most_delivery);
     const std::uint32_t minimum = header.constants[kMinimumUnitsConstant];
@@ -229,7 +230,10 @@ struct Sections {
                              has_units ? 1u : 0u, most);
     const std::uint32_t own = header.constants[kKindsOwnConstant];
     if (has_leases(header.kind)) {
-        if (is_lease_size(own)) return true;
+        const bool any_size = header.element_size == 0;
+        if (any_size ? is_lease_size(own)
+                     : own == lease_size_for(0) || own == lease_size_for(header.element_size))
+            return true;
         return report.refuse(errc::corrupt_header, "a lease takes %u bytes, which is not possible", own);
     }
     const bool has_shape = (own & kPipe) != 0 && own <= (kPipe | kPipeDuplex | kPipeTethered);

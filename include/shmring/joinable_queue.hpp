@@ -88,6 +88,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// peer_lost: all is done but tasks were lost with their workers since this handle last said so (at_most_once); or a dead worker's
     /// task waits and there is no worker left but this handle (at_least_once): it stays for one who comes, and join() may be called
     /// again. interrupted: by `stop`. overflow: no participant record was free.
+    /// corrupt: the ring's positions are none.
     [[nodiscard]] Result<void> join(const std::stop_token& stop = {}) noexcept {
         return join_by(detail::platform::kNever, stop);
     }
@@ -218,6 +219,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             bool deserted = false;
             const auto look = [&]() noexcept {
                 if (none_left(left)) return Status::ok;
+                if (!left.is_possible(left.tail())) return Status::corrupt;
                 return deserted ? Status::peer_lost : Status::busy;
             };
             const auto examine = [&]() noexcept {
@@ -226,7 +228,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
                 deserted = bench_->is_deserted(in_ ? 1 : 0);
             };
             Status status = look();
-            if (status != Status::ok) {
+            if (status == Status::busy) {
                 examine();
                 status = look();
             }

@@ -21,13 +21,16 @@ class Unfinished {
     [[nodiscard]] std::uint64_t tail() const noexcept {
         return slots_.control().tail.load(acquire) & ~kTailClosed;  // [claim] acquire side
     }
+    /// No ring gets beyond: else nobody will ever see this one empty.
+    [[nodiscard]] static bool is_possible(std::uint64_t tail) noexcept { return tail < kMaxPosition; }
     /// Whether every message before `tail`, which is what tail() said, was handed back. Then whoever had one in hand has named it
     /// elsewhere before this answer, or is done with it.
     [[nodiscard]] bool none_before(std::uint64_t tail) const noexcept {
-        if (tail >= kMaxPosition) return false;
+        if (!is_possible(tail)) return false;
+        const std::uint64_t first = oldest(tail);
         const std::uint64_t head =
-            std::min(slots_.control().head.load(acquire), tail);  // [advance] acquire side
-        for (std::uint64_t position = oldest(tail); position != head; ++position) {
+            std::clamp(slots_.control().head.load(acquire), first, tail);  // [advance] acquire side
+        for (std::uint64_t position = first; position != head; ++position) {
             if (is_message(position)) return false;
         }
         // Nobody has come to these yet: nothing may be there but what is to be stepped over.

@@ -40,6 +40,7 @@ void ask(Channel& there, Channel& back, Control& control, const Job& job) {
     Sequence next = 0;
 
     for (const auto done : {&round_trips_warm, &round_trips_done}) {
+        control.sent.store(kNotYet, std::memory_order_release);
         control.meet(++report.phase);
         control.latency = Histogram{};
         const Sequence first = next;
@@ -88,7 +89,7 @@ void answer(Channel& there, Channel& back, Control& control) {
         for (;; ++next) {
             bool right = true;
             take<kWait>(in, [&](const Message<kSize>& question) {
-                right = matches(question, next);
+                right = is_due(question, next, control.sent);
                 if (!right) [[unlikely]]
                     odd.keep(question);
             });

@@ -25,7 +25,9 @@ struct Options {
     bool block = true;
     std::vector<std::string> transports;  // empty: all
     std::vector<Mode> modes;              // empty: all
+    bool tickets = false;                 // mode tickets was asked for
     std::vector<std::size_t> sizes;       // empty: as the mode suggests
+    std::vector<double> rates;            // messages per second; empty: as the mode suggests
     unsigned rounds = 7;
     double seconds = 0.25;
     std::optional<std::vector<int>> cpus;

@@ -66,11 +66,9 @@ inline constexpr std::size_t kLargestSize = MessageSizes::kAll.back();
 inline constexpr std::size_t kLargestSlot =
     4096;  // of transports with slots of one size: nobody makes larger ones
 
-/// Each size is code of its own: large ones stream and go round, and what is not about the payload knows three.
+/// Each size is code of its own. Streams and round trips have all; what is not about the payload knows three.
 constexpr bool has_size(Mode mode, std::size_t size) {
-    if (mode == Mode::stream || mode == Mode::rtt) return true;
-    if (is_throughput(mode)) return size != 0 && size <= kLargestSlot;
-    return size == 8 || size == 64 || size == 1024;
+    return mode == Mode::stream || mode == Mode::rtt || size == 8 || size == 64 || size == 1024;
 }
 
 /// What transports for messages of any size are judged by; a quick run gives them no others.

@@ -40,8 +40,8 @@ void ask(Channel& there, Channel& back, Control& control, const Job& job) {
     Sequence next = 0;
 
     for (const auto done : {&round_trips_warm, &round_trips_done}) {
-        control.sent.store(kNotYet, std::memory_order_release);
         control.meet(++report.phase);
+        control.sent.store(kNotYet, std::memory_order_relaxed);  // the first message carries it over
         control.latency = Histogram{};
         const Sequence first = next;
         Meter meter;

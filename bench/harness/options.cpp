@@ -160,7 +160,7 @@ std::string usage() {
            "too)\n"
            "  --transports a,b    only these\n"
            "  --mode a,b          only these\n"
-           "  --size n,n          message bytes, only these (open-loop to idle: 8, 64 or 1024)\n"
+           "  --size n,n          message bytes, only these (but for stream and rtt: 8, 64 or 1024)\n"
            "  --rate n,n          messages per second of open-loop and blocking, only these\n"
            "  --wait WAIT         spin, block or both (default)\n"
            "  --rounds N          how often each transport runs per table (7)\n"

@@ -59,8 +59,8 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
     std::uint64_t bursts = 0;
 
     for (const auto done : {&warm_up_done, is_paced(kMode) ? &paced_phase_done : &timed_phase_done}) {
-        control.sent.store(kNotYet, std::memory_order_release);
         control.meet(++report.phase);
+        control.sent.store(kNotYet, std::memory_order_relaxed);  // the first message carries it over
         const Sequence first = next;
         Meter meter;
         meter.start();

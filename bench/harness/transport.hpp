@@ -61,7 +61,9 @@ struct Traits {
     bool carries_empty = false;  // messages of 0 bytes
     bool paces = true;           // false: not in the modes at a fixed rate
     bool regimes = true;         // false: streams and goes round, and nothing else
-    bool helpers = false;        // has threads of its own, whose system calls nobody counts
+    bool needs_receiver =
+        false;             // without one a sender waits before the first message: no full channel to idle at
+    bool helpers = false;  // has threads of its own, whose system calls nobody counts
     bool slow = false;  // some thousand messages a second at most: without --size, 64 B and 1 KiB say it all
 };
 
@@ -70,6 +72,7 @@ constexpr bool can_run(const Traits& traits, Mode mode, Wait wait, std::size_t s
     if (size == 0 && !traits.carries_empty) return false;
     if (is_paced(mode) && !(traits.paces && traits.ping_pongs && traits.streams)) return false;
     if (!(wait == Wait::spin ? traits.spins : traits.blocks)) return false;
+    if (mode == Mode::idle && traits.needs_receiver) return false;
     if (!traits.regimes && mode != Mode::stream && mode != Mode::rtt) return false;
     if (needs_sleepers(mode) && wait == Wait::spin) return false;
     return is_latency(mode) ? traits.ping_pongs : traits.streams;

@@ -25,6 +25,7 @@ struct ZeromqIpc {
         .largest_size = kLargestSize,
         .any_size = true,
         .carries_empty = true,
+        .needs_receiver = true,
         .helpers = true};
 
     static void check(bool good, const char* what) {

@@ -144,10 +144,12 @@ class QueueOffice : public Office {
     using Queue = shmring::Queue<std::uint64_t>;
 
  public:
-    explicit QueueOffice(std::size_t buyers)
+    QueueOffice(std::size_t buyers, const shmring::WaitPolicy& policy)
         : requests_(Queue::anonymous({.capacity = 2 * kMostBuyers, .participants = 2 * kMostBuyers})) {
         for (std::size_t buyer = 0; buyer != buyers; ++buyer)
             answers_.push_back(Queue::anonymous({.capacity = 1, .participants = 2}));
+        requests_.set_wait_policy(policy);
+        for (Queue& answers : answers_) answers.set_wait_policy(policy);
     }
     std::function<bool()> buyer(std::size_t number) override {
         return [this, number] {
@@ -273,9 +275,15 @@ std::vector<TicketSale> sell_tickets(const TicketOffice& plan) {
                         return std::make_unique<PipeOffice>(plan.buyers);
                     }});
 #if BENCH_HAS_QUEUE
-    ways.push_back({{"shmring-queue", "ask the owner of the stock, an answer queue per buyer"}, true, [&] {
-                        return std::make_unique<QueueOffice>(plan.buyers);
-                    }});
+    const auto queues = [&](const shmring::WaitPolicy& policy) {
+        return [&plan, policy] { return std::make_unique<QueueOffice>(plan.buyers, policy); };
+    };
+    ways.push_back(
+        {{"shmring-queue", "ask the owner of the stock, an answer queue per buyer"}, true, queues({})});
+    ways.push_back(
+        {{"shmring-queue-no-spin", "the same, each wait asleep at once: there are more buyers than CPUs"},
+         true,
+         queues({.spin = std::chrono::nanoseconds(0)})});
 #endif
     for (unsigned round = 0; round != plan.rounds; ++round) {
         for (std::size_t turn = 0; turn != ways.size(); ++turn) {

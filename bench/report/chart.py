@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#777777"]
 MARKERS = ["circle", "square", "triangle", "diamond", "cross", "plus", "down", "ring"]
-WIDTH, HEIGHT = 860, 500
-LEFT, RIGHT, TOP, BOTTOM = 84, 206, 64, 66
+WIDTH, HEIGHT = 880, 500
+LEFT, RIGHT, TOP, BOTTOM = 84, 222, 64, 66
 LABEL_GAP = 16
 TICKS_AT = {True: (1, 2, 5), False: (1,)}
 
@@ -80,6 +80,12 @@ def even_ticks(high):
     return [step * count for count in range(math.ceil(high / step) + 1)]
 
 
+def style(rank):
+    """Colour, marker and dashes of a line: where colours come again, their markers and dashes are others."""
+    again, place = divmod(rank, len(COLOURS))
+    return COLOURS[place], MARKERS[(place + 3 * again) % len(MARKERS)], ' stroke-dasharray="6 4"' if again else ""
+
+
 def place_labels(wanted, low, high):
     """Heights as wanted, or moved so far that no two are closer than a line of text."""
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
@@ -118,15 +124,15 @@ def line_chart(title, subtitle, x_label, y_label, lines, x_log=True, y_log=True,
     ranked = sorted(range(len(lines)), key=lambda index: not lines[index][1])  # ours take the first, strongest colours
     for rank, index in enumerate(ranked):
         name, ours, line = lines[index]
-        colour, shape = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
-        dashes = "" if rank < len(COLOURS) else ' stroke-dasharray="6 4"'
+        colour, shape, dashes = style(rank)
         path = " ".join(f"{x_axis.at(x):.1f},{y_axis.at(y):.1f}" for x, y in line)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{3 if ours else 1.6}" '
                    f'stroke-linejoin="round"{dashes}/>')
         out.extend(marker(shape, x_axis.at(x), y_axis.at(y), colour) for x, y in line)
         end_x, end_y = x_axis.at(line[-1][0]), y_axis.at(line[-1][1])
         out.append(f'<polyline points="{end_x + 6:.1f},{end_y:.1f} {right + 12},{labels[index]:.1f} '
-                   f'{right + 18},{labels[index]:.1f}" fill="none" stroke="{colour}" stroke-width="0.8"/>')
+                   f'{right + 18},{labels[index]:.1f}" fill="none" stroke="{colour}" '
+                   'stroke-width="1" stroke-dasharray="1 3"/>')
         out.append(marker(shape, right + 25, labels[index], colour))
         weight = ' font-weight="bold"' if ours else ""
         out.append(text(right + 35, labels[index] + 4.5, name, 13, "start", "#000000", weight))

@@ -28,7 +28,9 @@ class Charts(unittest.TestCase):
                 self.assertTrue(chart.LEFT <= x <= chart.WIDTH and chart.TOP <= y <= chart.HEIGHT - chart.BOTTOM, point)
 
     def test_lines_differ_without_colour(self):
-        self.assertEqual(len(set(chart.MARKERS)), len(chart.COLOURS))
+        self.assertEqual(len({chart.style(rank)[1] for rank in range(len(chart.COLOURS))}), len(chart.COLOURS))
+        self.assertEqual(len({chart.style(rank) for rank in range(2 * len(chart.COLOURS))}), 2 * len(chart.COLOURS))
+        self.assertEqual(len({chart.style(rank)[:2] for rank in range(2 * len(chart.COLOURS))}), 2 * len(chart.COLOURS))
 
     def test_labels_keep_their_distance(self):
         placed = sorted(chart.place_labels([100, 101, 102, 300, 434, 434], 64, 434).values())

@@ -7,7 +7,7 @@ PERCENTILES = [("p50", "50 %"), ("p90", "90 %"), ("p99", "99 %"), ("p999", "99.9
 
 
 def good(results, **wanted):
-    """The results that have these values, and no fault; `wait` also finds those that wait in their one way."""
+    """The results that have these values, and no fault; `wait` also finds those that know one way to wait, whichever that is."""
     wait = wanted.pop("wait", None)
     found = [r for r in results if r["fault"] is None and r["transport"] != "floor"
              and all(r[key] == value for key, value in wanted.items())]

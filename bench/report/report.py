@@ -163,9 +163,8 @@ def sections(report, earlier, said, folder):
         return good(results, **wanted)
 
     stream, rtt = of(mode="stream", loop="pair"), of(mode="rtt")
-    regimes = [r for r in results if r["loop"] == "pair" and r["size"] == 64 and r in of(size=64)
-               and r["mode"] in ("stream", "near-empty", "near-full", "burst")]
     places = ["stream", "near-empty", "near-full", "burst"]
+    regimes = [r for r in of(loop="pair", size=64) if r["mode"] in places]
     filled = {
         "command": f"`{report['environment']['command'].split('/')[-1]}`", "date": report["environment"]["date"],
         "machine": machine(report), "floors": floors(report), "absent": absent(report), "two_runs": said,

@@ -20,14 +20,14 @@ struct QueueChannel {
     Queue queue;
 
     struct Sender {
-        explicit Sender(QueueChannel& channel) : out(channel.handle_here()) { out.bind_producer(); }
+        explicit Sender(QueueChannel& channel) : out(channel.handle_here()) {}
         bool try_send(const Message<Size>& message) { return done(out.try_push(message)); }
         bool send(const Message<Size>& message) { return static_cast<bool>(out.push(message)); }
         Queue out;
     };
 
     struct Receiver {
-        explicit Receiver(QueueChannel& channel) : in(channel.handle_here()) { in.bind_consumer(); }
+        explicit Receiver(QueueChannel& channel) : in(channel.handle_here()) {}
         template <class Use>
         bool try_receive(Use&& use) {
             const auto popped = in.try_pop();
@@ -38,10 +38,13 @@ struct QueueChannel {
             const auto popped = in.pop();
             return popped && took(*popped, use);
         }
-        template <class Use>
-        bool took(const Message<Size>& message, Use& use) {
-            use(message);
-            if constexpr (requires { in.task_done(); }) (void)in.task_done();
+        /// A message, or a task that is done when the guard around it goes.
+        template <class Got, class Use>
+        static bool took(const Got& got, Use& use) {
+            if constexpr (requires { *got; })
+                use(*got);
+            else
+                use(got);
             return true;
         }
         Queue in;
@@ -64,7 +67,7 @@ struct ShmringQueue {
 struct ShmringJoinableQueue {
     static constexpr Traits kTraits{
         .name = "shmring-joinable-queue",
-        .about = "shmring::JoinableQueue<T>, likewise, task_done after each message",
+        .about = "shmring::JoinableQueue<T>, likewise, each task done once it is verified",
         .kind = Kind::ours,
         .spins = true,
         .blocks = true,

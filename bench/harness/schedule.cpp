@@ -166,7 +166,9 @@ void add_tables_of_many(Results& groups, const Registry& registry, const Options
     }
 }
 
-bool counts_calls(const Group& group) { return group.mode != Mode::idle && can_count_system_calls(); }
+bool counts_calls(const Group& group) {
+    return group.mode != Mode::idle && group.loop == Loop::pair && can_count_system_calls();
+}
 
 /// What a run shows whose times are spoilt by counting. A transport with threads of its own would look better than it is.
 void count_system_calls(Row& row) {
@@ -245,8 +247,7 @@ void run_group(Group& group, const std::function<void(const Row&, unsigned round
 }
 
 bool sells_tickets(const Options& options) {
-    return options.tickets || (options.modes.empty() && options.transports.empty() &&
-                               options.crowds.empty() && options.sizes.empty());
+    return options.tickets || (options.modes.empty() && options.transports.empty() && options.crowds.empty());
 }
 
 std::size_t count_runs(const Results& plan) {

@@ -147,7 +147,7 @@ Options parse_options(int argc, char** argv) {
     }
     options.crowds = crowds_of(producers, consumers);
     options.rounds = rounds.value_or(options.quick ? 3 : options.rounds);
-    options.seconds = seconds.value_or(options.quick ? 0.1 : options.seconds);
+    options.seconds = seconds.value_or(options.quick ? 0.05 : options.seconds);
     return options;
 }
 
@@ -164,13 +164,13 @@ std::string usage() {
            "  --rate n,n          messages per second of open-loop and blocking, only these\n"
            "  --wait WAIT         spin, block or both (default)\n"
            "  --rounds N          how often each transport runs per table (7)\n"
-           "  --seconds S         how long one run lasts, at least (0.25)\n"
+           "  --seconds S         how long one run lasts, at least (0.2)\n"
            "  --producers P,P     so many senders, 1 to 16, streaming to so many receivers, over those "
            "transports\n"
            "  --consumers C,C     that take many on each side; lists go side by side: 1,4 and 1,4 is 1x1 and "
            "4x4\n"
            "  --pin A,B,...       CPU of the sender, of the receiver; of many, in turn (all allowed)\n"
-           "  --quick             3 rounds of 0.1 s and fewer sizes: under 3 minutes\n"
+           "  --quick             3 rounds of 0.05 s and fewer sizes: under 3 minutes\n"
            "  --json FILE         write all results\n"
            "  --help              this\n"
            "\n"

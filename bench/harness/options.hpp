@@ -29,7 +29,7 @@ struct Options {
     std::vector<std::size_t> sizes;       // empty: as the mode suggests
     std::vector<double> rates;            // messages per second; empty: as the mode suggests
     unsigned rounds = 7;
-    double seconds = 0.25;
+    double seconds = 0.2;
     std::optional<std::vector<int>> cpus;
     std::vector<Crowd> crowds;  // not empty: only these, in the loop of many
     std::string json;

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kUsualSize = 64;
 constexpr std::array<std::size_t, 2> kSizesOfMany{8, kUsualSize};
+constexpr unsigned kRoundsOfAFullRun =
+    7;                               // fewer: system calls are counted where blocking is the question only
 constexpr unsigned kIdleRounds = 3;  // each lasts a second, and nothing in them is a matter of luck
 
 bool is_variable_size(std::size_t size) {
@@ -26,6 +28,7 @@ std::vector<std::size_t> sizes_for(Mode mode, const Options& options) {
     }
     std::vector<std::size_t> sizes{MessageSizes::kAll.begin(), MessageSizes::kAll.end()};
     std::erase_if(sizes, [&](std::size_t size) {
+        if (options.quick && (size == 0 || (mode == Mode::rtt && size > kLargestSlot))) return true;
         if (size > kLargestSlot && mode == Mode::rtt && size != 65536) return true;  // a copy is a copy
         return size > kLargestSlot && options.quick && !is_variable_size(size);
     });
@@ -40,6 +43,8 @@ std::vector<double> rates_for(Mode mode, const Options& options) {
     if (mode == Mode::blocking) return {kBlockingRates.begin(), kBlockingRates.end()};
     return {kOpenLoopRates.begin(), kOpenLoopRates.end()};
 }
+
+constexpr bool is_regime(Mode mode) { return is_throughput(mode) && mode != Mode::stream; }
 
 /// Why a table that nobody asked for in particular does without a transport, or nothing: no run has time for everything.
 std::string reason_to_skip(const Traits& traits, Mode mode, std::size_t size, const Options& options) {
@@ -118,6 +123,9 @@ void add_rows(Group& group, const Transport& transport, const Options& options,
     bool any = false;
     for (const Wait wait : waits_for(transport.traits, options)) {
         if (!can_run(transport.traits, group.mode, wait, group.size)) continue;
+        if (is_regime(group.mode) && wait == Wait::block && transport.traits.spins &&
+            options.transports.empty())
+            continue;  // a regime is about how a ring's lines travel; full and empty, both sides poll
         Job job{group.mode, group.size, wait, options.seconds, cpus};
         job.rate = group.rate;
         group.rows.push_back({&transport, job, {}});
@@ -157,6 +165,7 @@ void add_tables_of_many(Results& groups, const Registry& registry, const Options
     const bool asked = !options.crowds.empty();
     if (!asked && !(options.modes.empty() && options.transports.empty())) return;
     std::vector<std::size_t> sizes = options.sizes;
+    if (sizes.empty() && options.quick) sizes = {kUsualSize};
     if (sizes.empty()) sizes.assign(kSizesOfMany.begin(), kSizesOfMany.end());
     for (const std::size_t size : sizes) {
         Group group = table_of_many(registry, options, cpus, transports, size);
@@ -167,7 +176,9 @@ void add_tables_of_many(Results& groups, const Registry& registry, const Options
 }
 
 bool counts_calls(const Group& group) {
-    return group.mode != Mode::idle && group.loop == Loop::pair && can_count_system_calls();
+    if (group.loop == Loop::many || group.mode == Mode::idle || is_regime(group.mode)) return false;
+    if (group.rounds < kRoundsOfAFullRun && group.mode != Mode::blocking) return false;
+    return can_count_system_calls();
 }
 
 /// What a run shows whose times are spoilt by counting. A transport with threads of its own would look better than it is.
@@ -210,8 +221,9 @@ Results plan(const Registry& registry, const Options& options, const std::vector
                                                                mode.mode) != options.modes.end();
         if (!wanted) continue;
         for (const std::size_t size : sizes_for(mode.mode, options)) {
-            const unsigned rounds =
-                mode.mode == Mode::idle ? std::min(options.rounds, kIdleRounds) : options.rounds;
+            const unsigned rounds = mode.mode != Mode::idle
+                                        ? options.rounds
+                                        : std::min(options.rounds, options.quick ? 1U : kIdleRounds);
             for (const double rate : rates_for(mode.mode, options)) {
                 Group group{mode.mode, size, rounds};
                 group.rate = rate;

@@ -4,9 +4,11 @@
 import json
 import sys
 
-MODES = {"stream", "near-empty", "near-full", "burst", "rtt", "wake-up", "idle"}
-THROUGHPUT = {"stream", "near-empty", "near-full", "burst"}
-LATENCY = {"rtt", "wake-up"}
+MODES = {"stream", "near-empty", "near-full", "burst", "rtt", "open-loop", "blocking", "wake-up", "idle"}
+PACED = {"open-loop", "blocking"}
+THROUGHPUT = {"stream", "near-empty", "near-full", "burst"} | PACED
+LATENCY = {"rtt", "open-loop", "wake-up"}
+OFFICES = {"file-unlocked", "file-lock", "pipe", "shmring-queue", "shmring-queue-no-spin"}
 MAY_REORDER = {"atomic-queue-mpmc"}
 NUMBER = (int, float)
 NULLABLE = (int, float, type(None))
@@ -18,10 +20,16 @@ ENVIRONMENT = {
 }
 RESULT = {
     "transport": str, "mode": str, "size": int, "producers": int, "consumers": int, "loop": str, "wait": str,
+    "rate": NULLABLE, "cpu_ns_per_msg": NULLABLE,
     "msgs_per_s": NULLABLE, "bytes_per_s": NULLABLE, "latency_ns": (dict, type(None)), "cpu_s": NULLABLE,
     "syscalls_per_msg": NULLABLE, "wakeups_per_s": NULLABLE, "min": NULLABLE, "max": NULLABLE, "rounds": int,
     "ratio": dict, "seconds": NULLABLE, "reordered": int, "fault": (str, type(None)),
 }
+SALE = {
+    "transport": str, "about": str, "tickets_per_s": dict, "cpu_us_per_ticket": dict, "oversold": dict, "rounds": int,
+    "fault": (str, type(None)),
+}
+SPREAD = {"median": NUMBER, "min": NUMBER, "max": NUMBER}
 TARGET = {
     "of": str, "row": str, "known": str, "at_least": bool, "bound": NUMBER, "unit": str, "measured": NULLABLE,
     "hit": (bool, type(None)), "remark": str,
@@ -64,6 +72,8 @@ def check_result(result):
         raise ValueError(f"{where}: unknown mode or wait")
     if result["fault"] is not None or result["rounds"] < 1:
         raise ValueError(f"{where}: fault {result['fault']}, {result['rounds']} rounds")
+    if (result["mode"] in PACED) != (result["rate"] is not None):
+        raise ValueError(f"{where}: rate {result['rate']}")
     if not result["min"] <= result["max"]:
         raise ValueError(f"{where}: min {result['min']} above max {result['max']}")
     if result["reordered"] and result["transport"] not in MAY_REORDER:
@@ -77,6 +87,21 @@ def check_result(result):
         raise ValueError(f"{where}: msgs_per_s {result['msgs_per_s']}")
     if result["msgs_per_s"] is not None and not result["msgs_per_s"] > 0:
         raise ValueError(f"{where}: msgs_per_s {result['msgs_per_s']}")
+
+
+def check_sale(sale):
+    where = f"tickets over {sale.get('transport')}"
+    check_keys(where, sale, SALE)
+    for part in ("tickets_per_s", "cpu_us_per_ticket", "oversold"):
+        check_keys(f"{where}, {part}", sale[part], SPREAD)
+    if sale["fault"] is not None or sale["rounds"] < 1 or sale["tickets_per_s"]["min"] <= 0:
+        raise ValueError(f"{where}: {sale}")
+    oversold = sale["oversold"]
+    if sale["transport"] == "file-unlocked":
+        if oversold["max"] <= 0:
+            raise ValueError(f"{where}: a hundred buyers without a lock, and no ticket was sold twice")
+    elif oversold["min"] != 0 or oversold["max"] != 0:
+        raise ValueError(f"{where}: oversold {oversold}")
 
 
 def check_target(target):
@@ -104,13 +129,17 @@ def check_targets(targets):
 def main(path):
     with open(path, encoding="utf-8") as file:
         report = json.load(file)
-    check_keys("report", report, {"schema": int, "environment": dict, "results": list, "targets": list})
+    check_keys("report", report, {"schema": int, "environment": dict, "results": list, "tickets": list, "targets": list})
     if report["schema"] != 1:
         raise ValueError(f"schema {report['schema']}")
     check_keys("environment", report["environment"], ENVIRONMENT)
-    check_keys("floor_ns", report["environment"]["floor_ns"], {"median": NUMBER, "min": NUMBER, "max": NUMBER})
+    check_keys("floor_ns", report["environment"]["floor_ns"], SPREAD)
     for result in report["results"]:
         check_result(result)
+    for sale in report["tickets"]:
+        check_sale(sale)
+    if {sale["transport"] for sale in report["tickets"]} != OFFICES:
+        raise ValueError(f"tickets: {[sale['transport'] for sale in report['tickets']]}")
     check_targets(report["targets"])
     seen = {result["mode"] for result in report["results"]}
     if seen != MODES:
@@ -118,7 +147,8 @@ def main(path):
     crowds = {(result["producers"], result["consumers"]) for result in report["results"] if result["loop"] == "many"}
     if not {(1, 1), (16, 16)} <= crowds:
         raise ValueError(f"among many, only {sorted(crowds)}")
-    print(f"{len(report['results'])} results and {len(report['targets'])} targets follow schema 1")
+    print(f"{len(report['results'])} results, {len(report['tickets'])} ticket sales and {len(report['targets'])} targets "
+          "follow schema 1")
 
 
 if __name__ == "__main__":

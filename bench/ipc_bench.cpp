@@ -9,6 +9,7 @@
 #include "harness/schedule.hpp"
 #include "harness/table.hpp"
 #include "harness/targets.hpp"
+#include "harness/tickets.hpp"
 
 namespace bench {
 
@@ -31,6 +32,7 @@ void print_list(const Registry& registry, bool hidden) {
 
     lines.clear();
     for (const ModeName& mode : kModes) lines.push_back({std::string(mode.name), std::string(mode.about)});
+    lines.push_back({"tickets", "100 buyers and a stock of tickets, over files and by asking an owner"});
     std::cout << "modes\n";
     print_columns(std::cout, lines, 2);
     std::cout << "sizes\n ";
@@ -52,19 +54,23 @@ Spread measure_floor(const Registry& registry, const std::vector<int>& cpus) {
 }
 
 std::string say(const Group& group, const Row& row, unsigned round) {
-    return std::string(name_of(group.mode)) + " " + std::to_string(group.size) + " B, round " +
-           std::to_string(round + 1) + " of " + std::to_string(group.rounds) + ": " +
-           std::string(row.traits().name) + " (" + name_of_way(row.job) + ")";
+    return in_words(group) + ", round " + std::to_string(round + 1) + " of " + std::to_string(group.rounds) +
+           ": " + std::string(row.traits().name) + " (" + name_of_way(row.job) + ")";
 }
 
 /// Prints what went wrong once more, at the end, where it is seen. Returns the exit status.
-int judge_transports(const Results& results) {
+int judge_transports(const Results& results, const std::vector<TicketSale>& sales) {
     int status = 0;
+    for (const TicketSale& sale : sales) {
+        if (sale.fault.empty()) continue;
+        std::cerr << "ipc_bench: tickets over " << sale.transport << ": " << sale.fault << "\n";
+        status = kWrongTransport;
+    }
     for (const Group& group : results) {
         for (const Row& row : group.rows) {
             if (row.fault().empty()) continue;
             std::cerr << "ipc_bench: " << row.traits().name << " (" << name_of_way(row.job) << "), "
-                      << name_of(group.mode) << ", " << group.size << " B: " << row.fault() << "\n";
+                      << in_words(group) << ": " << row.fault() << "\n";
             status = kWrongTransport;
         }
     }
@@ -98,6 +104,14 @@ int run(const Options& options) {
         progress.clear();
         print_group(std::cout, group);
     }
+    std::vector<TicketSale> sales;
+    if (sells_tickets(options)) {
+        TicketOffice office;
+        office.rounds = options.rounds;
+        if (options.quick || options.seconds < 0.1) office.stock /= 10;
+        sales = sell_tickets(office);
+        print_tickets(std::cout, office, sales);
+    }
     const bool on_one_cpu = Job{.cpus = cpus}.on_one_cpu();
     const std::vector<Target> targets = on_one_cpu ? std::vector<Target>{} : judge(results);
     if (on_one_cpu)
@@ -105,11 +119,11 @@ int run(const Options& options) {
     else
         print_targets(std::cout, targets);
     if (json.is_open()) {
-        write_json(json, environment, registry, results, targets);
+        write_json(json, environment, registry, results, sales, targets);
         json.close();
         if (!json) throw std::runtime_error("the report could not be written to \"" + options.json + "\"");
     }
-    return judge_transports(results);
+    return judge_transports(results, sales);
 }
 
 }  // namespace

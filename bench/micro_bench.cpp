@@ -1,12 +1,16 @@
 // micro_bench: single operations, so that the costs which docs/design.md argues with can be measured again. Uncontended
-// on one thread; the rows with threads:2 share one cache line.
+// on one thread; the rows with threads:2 share one cache line. Read them with both CPUs idle: --benchmark_repetitions=5 says how
+// far they move.
 #include <benchmark/benchmark.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
+#include <thread>
 
 #include "harness/clock.hpp"
 
@@ -65,6 +69,20 @@ void compare_exchange(benchmark::State& state) {
 }
 BENCHMARK(compare_exchange)->Threads(1)->Threads(2)->UseRealTime();
 
+/// A line that the other thread wrote last, there and back: twice what fetching a foreign line costs, the store included.
+void foreign_line_there_and_back(benchmark::State& state) {
+    const auto own = static_cast<std::uint64_t>(state.thread_index());
+    if (own == 0) shared_word.store(0, std::memory_order_relaxed);
+    for (auto _ : state) {
+        std::uint64_t seen = 0;
+        for (std::uint64_t tries = 0; (seen = shared_word.load(std::memory_order_acquire)) % 2 != own;
+             ++tries)
+            if (tries > 10'000) ::sched_yield();  // the other has lost its CPU
+        shared_word.store(seen + 1, std::memory_order_release);
+    }
+}
+BENCHMARK(foreign_line_there_and_back)->Threads(2)->UseRealTime();
+
 /// The shortest system call there is, to compare the next ones with.
 void system_call(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(::syscall(SYS_getppid));
@@ -84,5 +102,32 @@ void futex_wait_that_returns_at_once(benchmark::State& state) {
         benchmark::DoNotOptimize(::syscall(SYS_futex, &word, FUTEX_WAIT, 1, nullptr, nullptr, 0));
 }
 BENCHMARK(futex_wait_that_returns_at_once);
+
+/// Somebody sleeps: the call of who wakes it, and not what it takes until the sleeper runs (ipc_bench --mode wake-up).
+void futex_wake_of_a_sleeper(benchmark::State& state) {
+    std::atomic<std::uint32_t> word{0};
+    std::atomic<bool> over{false};
+    std::thread sleeper([&] {
+        while (!over.load(std::memory_order_acquire))
+            ::syscall(SYS_futex, &word, FUTEX_WAIT, 0, nullptr, nullptr, 0);
+    });
+    for (auto _ : state) {
+        std::int64_t begin_ns = 0;
+        std::int64_t end_ns = 0;
+        do {  // until the call found it asleep
+            const timespec length{0, 50'000};
+            ::nanosleep(&length, nullptr);
+            begin_ns = bench::now_ns();
+            const long woken = ::syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+            end_ns = woken == 1 ? bench::now_ns() : 0;
+        } while (end_ns == 0);
+        state.SetIterationTime(static_cast<double>(end_ns - begin_ns) * 1e-9);
+    }
+    over.store(true, std::memory_order_release);
+    word.store(1, std::memory_order_release);
+    ::syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+    sleeper.join();
+}
+BENCHMARK(futex_wake_of_a_sleeper)->UseManualTime()->Iterations(2000);
 
 }  // namespace

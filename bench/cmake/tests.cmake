@@ -3,7 +3,7 @@
 
 set(smoke_report "${CMAKE_CURRENT_BINARY_DIR}/smoke.json")
 add_test(NAME bench/EveryTransportDeliversEveryMessage
-    COMMAND ipc_bench --rounds 1 --seconds 0.02 --size 64 --json "${smoke_report}")
+    COMMAND ipc_bench --quick --rounds 1 --seconds 0.02 --size 64 --json "${smoke_report}")
 add_test(NAME bench/LargeMessagesAreDelivered
     COMMAND ipc_bench --mode stream,rtt --size 1048576 --rounds 1 --seconds 0.02)
 
@@ -18,8 +18,30 @@ endif()
 set_tests_properties(bench/EveryTransportDeliversEveryMessage PROPERTIES FIXTURES_SETUP bench_report)
 set_tests_properties(bench/TheReportFollowsItsSchema PROPERTIES
     FIXTURES_REQUIRED bench_report SKIP_REGULAR_EXPRESSION "bench: Skipped")
-set(tests bench/EveryTransportDeliversEveryMessage bench/LargeMessagesAreDelivered
-    bench/TheReportFollowsItsSchema)
+add_test(NAME bench/EmptyMessagesAreDelivered
+    COMMAND ipc_bench --mode stream,rtt --size 0 --rounds 1 --seconds 0.02)
+add_test(NAME bench/AllOnOneCpuDeliverEveryMessage
+    COMMAND ipc_bench --mode stream,blocking,tickets --rate 10000 --size 64 --rounds 1 --seconds 0.02 --pin 0,0
+            --transports shmring-spsc,shmring-bytes,pipe)
+set(tests bench/EveryTransportDeliversEveryMessage bench/LargeMessagesAreDelivered bench/EmptyMessagesAreDelivered
+    bench/AllOnOneCpuDeliverEveryMessage bench/TheReportFollowsItsSchema)
+
+# Of a script in report/, on made-up reports or on the one above.
+function(expect_of_script name)
+    if(Python3_FOUND)
+        add_test(NAME bench/${name} COMMAND Python3::Interpreter -B ${ARGN}
+            WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/report")
+    else()
+        add_test(NAME bench/${name} COMMAND "${CMAKE_COMMAND}" -E echo "bench: Skipped\nno python3 to run the script with")
+    endif()
+    set_tests_properties(bench/${name} PROPERTIES SKIP_REGULAR_EXPRESSION "bench: Skipped")
+    set(tests ${tests} bench/${name} PARENT_SCOPE)
+endfunction()
+
+expect_of_script(ComparisonTellsWhichRowsMoved compare_test.py)
+expect_of_script(ChartsHoldEveryLineAndLabel chart_test.py)
+expect_of_script(TheReportForPeopleHasItsTablesAndCharts report_test.py "${smoke_report}" "${CMAKE_CURRENT_BINARY_DIR}/smoke.md")
+set_tests_properties(bench/TheReportForPeopleHasItsTablesAndCharts PROPERTIES FIXTURES_REQUIRED bench_report)
 
 # expect(<test> <exit status> <what it must say> <argument of ipc_bench>...)
 function(expect name status text)
@@ -34,6 +56,8 @@ expect(ALostMessageFailsTheRun 1 "lost message" --transports broken-drops ${shor
 expect(ARepeatedMessageFailsTheRun 1 "repeated message" --transports broken-repeats ${shortly})
 expect(AReorderedMessageFailsTheRun 1 "reordered message" --transports broken-reorders ${shortly})
 expect(ATornMessageFailsTheRun 1 "torn message" --transports broken-tears ${shortly})
+expect(ALostMessageAtAFixedRateFailsTheRun 1 "lost message"
+    --transports broken-drops --mode open-loop --rate 10000 --size 64 --rounds 1 --seconds 0.02)
 expect(ARepeatedAnswerFailsTheRun 1 "repeated message"
     --transports broken-repeats --mode rtt --size 8 --rounds 1 --seconds 0.02)
 set(shortly_among_two --producers 2 --consumers 1 --size 8,64 --rounds 1 --seconds 0.02)

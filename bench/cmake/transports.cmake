@@ -1,9 +1,10 @@
-# bench_transport(<type> <header> [LINK <target>...])   compiles transports/<header> in a file of its own
+# bench_transport(<type> <header> [LINK <target>...] [OPTIONS <compiler option>...])
+#                                                       compiles transports/<header> in a file of its own
 # bench_absent(<name> <reason>)                         a transport that this build cannot have
 # bench_write_registry(<target>)                        writes make_registry() and adds everything to <target>
 
 function(bench_transport type header)
-    cmake_parse_arguments(transport "" "" "LINK" ${ARGN})
+    cmake_parse_arguments(transport "" "" "LINK;OPTIONS" ${ARGN})
     string(REGEX REPLACE "([a-z0-9])([A-Z])" "\\1_\\2" name ${type})
     string(TOLOWER ${name} name)
     set(file "${CMAKE_CURRENT_BINARY_DIR}/generated/transport_${name}.cpp")
@@ -19,6 +20,7 @@ Transport make_@name@() { return make_transport<@type@>(); }
 
 }  // namespace bench
 ]] @ONLY)
+    set_source_files_properties("${file}" PROPERTIES COMPILE_OPTIONS "${transport_OPTIONS}")
     set_property(DIRECTORY APPEND PROPERTY bench_names "${name}")
     set_property(DIRECTORY APPEND PROPERTY bench_files "${file}")
     set_property(DIRECTORY APPEND PROPERTY bench_links ${transport_LINK})

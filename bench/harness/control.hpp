@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -13,10 +14,13 @@
 #include "harness/clock.hpp"
 #include "harness/histogram.hpp"
 #include "harness/job.hpp"
+#include "harness/system_calls.hpp"
 
 namespace bench {
 
 inline constexpr std::size_t kLineGap = 128;  // two lines: CPUs fetch them in pairs
+
+inline constexpr std::uint64_t kNotYet = ~std::uint64_t{0};
 
 /// One side's own account, written by it alone and read by the parent after it has ended.
 struct SideReport {
@@ -26,15 +30,17 @@ struct SideReport {
     std::uint64_t messages = 0;
     std::uint64_t sleeps = 0;
     std::uint64_t preemptions = 0;
-    double pace_ns = 0;       // what this side waits on purpose, per message
-    std::uint32_t phase = 0;  // which meeting it is at
+    std::uint64_t pace_sleeps = 0;   // the harness's own, until the next message was due
+    std::uint64_t system_calls = 0;  // where they are counted, those of pace_sleeps included
+    double pace_ns = 0;              // what this side waits on purpose, per message
+    std::uint32_t phase = 0;         // which meeting it is at
     std::array<char, 256> fault{};
 };
 
 struct Control {
     alignas(kLineGap) std::atomic<std::uint32_t> arrived{0};
     alignas(kLineGap) std::atomic<std::uint64_t> sent{
-        0};  // producer: how far the stream goes when a phase ends
+        0};  // producer: how far the stream goes when a phase ends; until then kNotYet
     alignas(kLineGap) std::atomic<std::uint64_t> received{
         0};  // consumer: bursts, or sleepers' messages, taken out
     alignas(kLineGap) std::atomic<std::int64_t> stamp_ns{0};  // sender of a wake-up: when it began to send
@@ -57,13 +63,16 @@ struct Control {
 class Meter {
  public:
     void start() {
+        begin_counting_system_calls();
         before_ = usage();
+        calls_before_ = system_calls_so_far();
         begin_ns_ = now_ns();
     }
 
     void stop(SideReport& report) const {
         report.begin_ns = begin_ns_;
         report.end_ns = now_ns();
+        report.system_calls = system_calls_so_far() - calls_before_;
         const rusage after = usage();
         report.cpu_ns = cpu_ns(after) - cpu_ns(before_);
         report.sleeps = static_cast<std::uint64_t>(after.ru_nvcsw - before_.ru_nvcsw);
@@ -87,6 +96,7 @@ class Meter {
     }
 
     rusage before_{};
+    std::uint64_t calls_before_ = 0;
     std::int64_t begin_ns_ = 0;
 };
 
@@ -96,7 +106,8 @@ inline double time_limit_s(const Job& job) { return 30 + 20 * job.seconds; }
 inline void add_usage(Sample& sample, const Control& control) {
     for (const SideReport& side : control.sides) {
         sample.cpu_s += static_cast<double>(side.cpu_ns) * 1e-9;
-        sample.sleeps += side.sleeps;
+        sample.sleeps += side.sleeps - std::min(side.sleeps, side.pace_sleeps);
+        sample.system_calls += side.system_calls - std::min(side.system_calls, side.pace_sleeps);
         sample.preemptions += side.preemptions;
     }
 }

@@ -17,6 +17,7 @@ inline constexpr std::size_t kArenaBytes = 6 * kRingBytes;
 
 template <class T, Mode kMode, Wait kWait, std::size_t kSize>
 Sample run_one(const Job& job) {
+    want_system_calls_counted(job.counts_calls);
     using Channel = typename T::template Channel<kSize>;
     Arena arena(kArenaBytes);
     auto& control = arena.make<Control>();
@@ -51,6 +52,7 @@ bool run_many_of_size(const Job& job, Sample& sample, SizeList<kSizes...>) {
     const auto attempt = [&]<std::size_t kSize>() {
         if constexpr (can_run_many(T::kTraits, kWait, kSize)) {
             if (job.size != kSize) return false;
+            want_system_calls_counted(job.counts_calls);
             Arena arena(kArenaBytes);
             auto& control = arena.make<Control>();
             using Channel = typename T::template Channel<kSize>;
@@ -83,11 +85,15 @@ Sample run_matching(const Job& job, std::index_sequence<kModeIndices...>) {
     return sample;
 }
 
+/// A transport may measure by itself, with a program in another language: it has run(job) and no Channel.
 template <class T>
 Transport make_transport() {
     return {T::kTraits, [](const Job& job) {
                 try {
-                    return run_matching<T>(job, std::make_index_sequence<kModes.size()>{});
+                    if constexpr (requires { T::run(job); })
+                        return T::run(job);
+                    else
+                        return run_matching<T>(job, std::make_index_sequence<kModes.size()>{});
                 } catch (const std::exception& error) {
                     Sample sample;
                     sample.fault = std::string("could not be set up: ") + error.what();

@@ -11,7 +11,7 @@
 
 namespace bench {
 
-enum class Mode { stream, near_empty, near_full, burst, rtt, wake_up, idle };
+enum class Mode { stream, near_empty, near_full, burst, rtt, open_loop, blocking, wake_up, idle };
 
 struct ModeName {
     Mode mode;
@@ -25,6 +25,9 @@ inline constexpr std::array kModes{
     ModeName{Mode::near_full, "near-full", "the consumer needs 100 ns or so per message"},
     ModeName{Mode::burst, "burst", "some hundred messages at once, then a pause; the pauses are not counted"},
     ModeName{Mode::rtt, "rtt", "there and back, one message under way"},
+    ModeName{Mode::open_loop, "open-loop",
+             "one way at a fixed rate; latency from when each message was due, sent or not"},
+    ModeName{Mode::blocking, "blocking", "a fixed rate between two that sleep: what a message costs"},
     ModeName{Mode::wake_up, "wake-up", "one way, to a receiver asleep for 1 to 5 ms"},
     ModeName{Mode::idle, "idle", "a reader blocked on empty and a writer blocked on full"},
 };
@@ -32,9 +35,21 @@ inline constexpr std::array kModes{
 constexpr std::string_view name_of(Mode mode) { return kModes[static_cast<std::size_t>(mode)].name; }
 
 constexpr bool is_throughput(Mode mode) { return mode <= Mode::burst; }
-constexpr bool is_latency(Mode mode) { return mode == Mode::rtt || mode == Mode::wake_up; }
+constexpr bool is_latency(Mode mode) {
+    return mode == Mode::rtt || mode == Mode::open_loop || mode == Mode::wake_up;
+}
+/// Modes in which messages are due at a fixed rate.
+constexpr bool is_paced(Mode mode) { return mode == Mode::open_loop || mode == Mode::blocking; }
+constexpr bool less_is_better(Mode mode) {
+    return is_latency(mode) || mode == Mode::blocking || mode == Mode::idle;
+}
 /// Modes that say nothing about a side that never sleeps.
-constexpr bool needs_sleepers(Mode mode) { return mode == Mode::wake_up || mode == Mode::idle; }
+constexpr bool needs_sleepers(Mode mode) {
+    return mode == Mode::blocking || mode == Mode::wake_up || mode == Mode::idle;
+}
+
+inline constexpr std::array kOpenLoopRates{1e4, 1e5, 1e6};            // messages per second
+inline constexpr std::array kBlockingRates{1e3, 1e4, 1e5, 1e6, 1e7};  // likewise
 
 enum class Wait { spin, block };
 
@@ -45,20 +60,26 @@ template <std::size_t... Sizes>
 struct SizeList {
     static constexpr std::array<std::size_t, sizeof...(Sizes)> kAll{Sizes...};
 };
-using MessageSizes = SizeList<8, 16, 48, 64, 128, 256, 1024, 4096, 65536, 262144, 1048576>;
+using MessageSizes = SizeList<0, 8, 16, 48, 64, 128, 256, 1024, 4096, 65536, 262144, 1048576>;
 
 inline constexpr std::size_t kLargestSize = MessageSizes::kAll.back();
 inline constexpr std::size_t kLargestSlot =
     4096;  // of transports with slots of one size: nobody makes larger ones
 
+/// Each size is code of its own. Streams and round trips have all; what is not about the payload knows three.
+constexpr bool has_size(Mode mode, std::size_t size) {
+    return mode == Mode::stream || mode == Mode::rtt || size == 8 || size == 64 || size == 1024;
+}
+
 /// What transports for messages of any size are judged by; a quick run gives them no others.
-using VariableSizes = SizeList<16, 64, 256, 1024, 4096, 65536, 1048576>;
+using VariableSizes = SizeList<0, 16, 64, 256, 1024, 4096, 65536, 1048576>;
 
 /// Payload bytes of every ring and of every kernel buffer that can be told its size: so many, or four messages.
 inline constexpr std::size_t kRingBytes = std::size_t{256} * 1024;
 inline constexpr std::size_t kFewestSlots = 4;
 
 constexpr std::size_t ring_slots(std::size_t message_size) {
+    if (message_size < 8) message_size = 8;  // empty ones: as many as of the smallest
     return kRingBytes / message_size < kFewestSlots ? kFewestSlots : kRingBytes / message_size;
 }
 constexpr std::size_t ring_bytes(std::size_t message_size) { return ring_slots(message_size) * message_size; }
@@ -95,6 +116,8 @@ struct Job {
     std::vector<int> cpus{0, 1};
     Loop loop = Loop::pair;
     Crowd crowd{};
+    double rate = 0;            // messages per second, in the paced modes
+    bool counts_calls = false;  // this run is for counting system calls, which takes time
 
     /// The pinning map: round robin, so that producers and consumers are spread alike.
     [[nodiscard]] int cpu_of(std::size_t side) const { return cpus[side % cpus.size()]; }
@@ -118,10 +141,11 @@ struct Sample {
     std::optional<double> msgs_per_s;
     std::optional<Latency> latency;
     double cpu_s = 0;
-    std::uint64_t sleeps = 0;       // voluntary context switches of both sides
-    std::uint64_t preemptions = 0;  // involuntary ones
-    std::uint64_t reordered = 0;    // messages that came after a later one of their sender
-    double pace_ns = 0;             // what the deliberately slow side waited per message
+    std::uint64_t sleeps = 0;        // voluntary context switches of both sides
+    std::uint64_t preemptions = 0;   // involuntary ones
+    std::uint64_t reordered = 0;     // messages that came after a later one of their sender
+    double pace_ns = 0;              // what the deliberately slow side waited per message
+    std::uint64_t system_calls = 0;  // of both sides, in a run that counts them
 };
 
 }  // namespace bench

@@ -75,6 +75,7 @@ std::string result(const Group& group, const Row& row) {
     for (const Sample& sample : row.samples) reordered += sample.reordered;
     const bool rate = good && row.samples.front().msgs_per_s.has_value();
     const auto msgs_per_s = [](const Sample& s) { return s.msgs_per_s.value_or(0); };
+    const bool per_message = good && row.samples.front().messages != 0;
     const auto bytes_per_s = [&](const Sample& s) {
         return msgs_per_s(s) * static_cast<double>(row.job.size);
     };
@@ -87,11 +88,12 @@ std::string result(const Group& group, const Row& row) {
         {"consumers", std::to_string(row.job.crowd.consumers)},
         {"loop", in_quotes(name_of(row.job.loop))},
         {"wait", in_quotes(name_of(row.job.wait))},
+        {"rate", number(group.rate > 0 ? std::optional(group.rate) : std::nullopt)},
         {"msgs_per_s", median_where(rate, msgs_per_s)},
         {"bytes_per_s", median_where(rate, bytes_per_s)},
         {"latency_ns", good ? latency_of(row) : "null"},
         {"cpu_s", median_where(good, [](const Sample& s) { return s.cpu_s; })},
-        {"syscalls_per_msg", "null"},
+        {"syscalls_per_msg", number(row.syscalls_per_msg)},
         {"wakeups_per_s", median_where(good, wakeups_per_s)},
         {"min", number(values ? std::optional(values->min) : std::nullopt)},
         {"max", number(values ? std::optional(values->max) : std::nullopt)},
@@ -100,10 +102,38 @@ std::string result(const Group& group, const Row& row) {
                           {"pipe", number(ratio(group, row, group.find_named_peer("pipe", row)))},
                           {"best_peer", number(ratio_to_best_peer(group, row))},
                           {"pair", number(ratio_to_pair(group, row))}})},
+        {"cpu_ns_per_msg", median_where(per_message, [](const Sample& s) { return cpu_ns_per_message(s); })},
         {"seconds", median_where(good, [](const Sample& s) { return s.seconds; })},
         {"reordered", std::to_string(reordered)},
         {"fault", row.fault().empty() ? "null" : in_quotes(row.fault())},
     });
+}
+
+std::string spread_of(const std::vector<double>& values) {
+    const Spread found = spread(values).value_or(Spread{});
+    return object({{"median", number(found.median)}, {"min", number(found.min)}, {"max", number(found.max)}});
+}
+
+std::string sold(const TicketSale& sale) {
+    return object({{"transport", in_quotes(sale.transport)},
+                   {"about", in_quotes(sale.about)},
+                   {"tickets_per_s", spread_of(sale.tickets_per_s)},
+                   {"cpu_us_per_ticket", spread_of(sale.cpu_us)},
+                   {"oversold", spread_of(sale.oversold)},
+                   {"rounds", std::to_string(sale.tickets_per_s.size())},
+                   {"fault", sale.fault.empty() ? "null" : in_quotes(sale.fault)}});
+}
+
+/// A JSON array, an entry a line.
+template <class Entries, class Write>
+void write_lines(std::ostream& out, const Entries& entries, Write&& write) {
+    const char* separator = "\n  ";
+    out << "[";
+    for (const auto& entry : entries) {
+        out << separator << write(entry);
+        separator = ",\n  ";
+    }
+    out << "\n ]";
 }
 
 std::string judged(const Target& target) {
@@ -122,7 +152,8 @@ std::string judged(const Target& target) {
 }  // namespace
 
 void write_json(std::ostream& out, const Environment& environment, const Registry& registry,
-                const Results& results, const std::vector<Target>& targets) {
+                const Results& results, const std::vector<TicketSale>& sales,
+                const std::vector<Target>& targets) {
     std::vector<std::pair<std::string, std::string>> facts;
     for (const auto& [key, value] : environment.facts) facts.emplace_back(key, in_quotes(value));
     facts.emplace_back("cpu_numbers",
@@ -136,21 +167,16 @@ void write_json(std::ostream& out, const Environment& environment, const Registr
         absent.emplace_back(transport.name, in_quotes(transport.reason));
     facts.emplace_back("absent", object(absent));
 
-    out << "{\"schema\": 1,\n \"environment\": " << object(facts) << ",\n \"results\": [";
-    const char* separator = "\n  ";
-    for (const Group& group : results) {
-        for (const Row& row : group.rows) {
-            out << separator << result(group, row);
-            separator = ",\n  ";
-        }
-    }
-    out << "\n ],\n \"targets\": [";
-    separator = "\n  ";
-    for (const Target& target : targets) {
-        out << separator << judged(target);
-        separator = ",\n  ";
-    }
-    out << "\n ]}\n";
+    std::vector<std::pair<const Group*, const Row*>> rows;
+    for (const Group& group : results)
+        for (const Row& row : group.rows) rows.emplace_back(&group, &row);
+    out << "{\"schema\": 1,\n \"environment\": " << object(facts) << ",\n \"results\": ";
+    write_lines(out, rows, [](const auto& row) { return result(*row.first, *row.second); });
+    out << ",\n \"tickets\": ";
+    write_lines(out, sales, &sold);
+    out << ",\n \"targets\": ";
+    write_lines(out, targets, &judged);
+    out << "}\n";
 }
 
 }  // namespace bench

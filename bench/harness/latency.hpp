@@ -41,6 +41,7 @@ void ask(Channel& there, Channel& back, Control& control, const Job& job) {
 
     for (const auto done : {&round_trips_warm, &round_trips_done}) {
         control.meet(++report.phase);
+        control.sent.store(kNotYet, std::memory_order_relaxed);  // the first message carries it over
         control.latency = Histogram{};
         const Sequence first = next;
         Meter meter;
@@ -88,7 +89,7 @@ void answer(Channel& there, Channel& back, Control& control) {
         for (;; ++next) {
             bool right = true;
             take<kWait>(in, [&](const Message<kSize>& question) {
-                right = matches(question, next);
+                right = is_due(question, next, control.sent);
                 if (!right) [[unlikely]]
                     odd.keep(question);
             });

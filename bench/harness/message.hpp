@@ -12,7 +12,7 @@ using Sequence = std::uint64_t;
 
 template <std::size_t Size>
 struct Message {
-    static_assert(Size >= 8 && Size % 8 == 0, "messages are made of 8-byte words");
+    static_assert(Size % 8 == 0, "messages are made of 8-byte words");
     static constexpr std::size_t kWords = Size / 8;
     std::array<std::uint64_t, kWords> words;
 };

@@ -2,6 +2,7 @@
 // the hot loops, and never told of the transport's end: a loop keeps that in registers only while nobody has its address.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -74,5 +75,26 @@ class OddMessages {
     bool ends_this_phase_ = false;
     int looked_at_ = 0;
 };
+
+/// An empty message carries no number: only how many have come tells which one it is.
+template <>
+class OddMessages<0> {
+ public:
+    explicit OddMessages(bool) {}
+    void keep(const Message<0>&) {}
+    [[nodiscard]] static bool ends_phase(std::uint32_t, Sequence, Sequence) { return true; }
+    [[noreturn]] static void blame(Sequence) { throw std::runtime_error("an answer to no question"); }
+};
+
+/// Whether `message` is the one due. The last of a phase is empty, too: it is the one after the `sent`-th, and `sent` is known
+/// before that leaves.
+template <std::size_t Size>
+[[nodiscard]] inline bool is_due(const Message<Size>& message, Sequence due,
+                                 const std::atomic<std::uint64_t>& sent) {
+    if constexpr (Size == 0)
+        return sent.load(std::memory_order_acquire) != due;
+    else
+        return matches(message, due);
+}
 
 }  // namespace bench

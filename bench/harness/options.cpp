@@ -39,7 +39,7 @@ Mode mode_named(const std::string& name) {
 }
 
 std::size_t size_given(const std::string& text) {
-    const auto size = number<std::size_t>(text, 8, kLargestSize);
+    const auto size = number<std::size_t>(text, 0, kLargestSize);
     if (std::find(MessageSizes::kAll.begin(), MessageSizes::kAll.end(), size) != MessageSizes::kAll.end())
         return size;
     throw UsageError("no message size " + text + "; --list names them");
@@ -97,11 +97,20 @@ Options parse_options(int argc, char** argv) {
         {"--transports", [&](const std::string& text) { options.transports = split(text); }},
         {"--mode",
          [&](const std::string& text) {
-             for (const std::string& name : split(text)) options.modes.push_back(mode_named(name));
+             for (const std::string& name : split(text)) {
+                 if (name == "tickets")
+                     options.tickets = true;
+                 else
+                     options.modes.push_back(mode_named(name));
+             }
          }},
         {"--size",
          [&](const std::string& text) {
              for (const std::string& size : split(text)) options.sizes.push_back(size_given(size));
+         }},
+        {"--rate",
+         [&](const std::string& text) {
+             for (const std::string& rate : split(text)) options.rates.push_back(number(rate, 1.0, 1e9));
          }},
         {"--rounds", [&](const std::string& text) { rounds = number(text, 1U, 1000U); }},
         {"--seconds", [&](const std::string& text) { seconds = number(text, 0.001, 60.0); }},
@@ -138,7 +147,7 @@ Options parse_options(int argc, char** argv) {
     }
     options.crowds = crowds_of(producers, consumers);
     options.rounds = rounds.value_or(options.quick ? 3 : options.rounds);
-    options.seconds = seconds.value_or(options.quick ? 0.1 : options.seconds);
+    options.seconds = seconds.value_or(options.quick ? 0.05 : options.seconds);
     return options;
 }
 
@@ -151,16 +160,17 @@ std::string usage() {
            "too)\n"
            "  --transports a,b    only these\n"
            "  --mode a,b          only these\n"
-           "  --size n,n          message bytes, only these\n"
+           "  --size n,n          message bytes, only these (but for stream and rtt: 8, 64 or 1024)\n"
+           "  --rate n,n          messages per second of open-loop and blocking, only these\n"
            "  --wait WAIT         spin, block or both (default)\n"
            "  --rounds N          how often each transport runs per table (7)\n"
-           "  --seconds S         how long one run lasts, at least (0.25)\n"
+           "  --seconds S         how long one run lasts, at least (0.2)\n"
            "  --producers P,P     so many senders, 1 to 16, streaming to so many receivers, over those "
            "transports\n"
            "  --consumers C,C     that take many on each side; lists go side by side: 1,4 and 1,4 is 1x1 and "
            "4x4\n"
            "  --pin A,B,...       CPU of the sender, of the receiver; of many, in turn (all allowed)\n"
-           "  --quick             3 rounds of 0.1 s and fewer sizes: under 3 minutes\n"
+           "  --quick             3 rounds of 0.05 s and fewer sizes: under 3 minutes\n"
            "  --json FILE         write all results\n"
            "  --help              this\n"
            "\n"

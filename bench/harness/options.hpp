@@ -25,9 +25,11 @@ struct Options {
     bool block = true;
     std::vector<std::string> transports;  // empty: all
     std::vector<Mode> modes;              // empty: all
+    bool tickets = false;                 // mode tickets was asked for
     std::vector<std::size_t> sizes;       // empty: as the mode suggests
+    std::vector<double> rates;            // messages per second; empty: as the mode suggests
     unsigned rounds = 7;
-    double seconds = 0.25;
+    double seconds = 0.2;
     std::optional<std::vector<int>> cpus;
     std::vector<Crowd> crowds;  // not empty: only these, in the loop of many
     std::string json;

@@ -60,6 +60,16 @@ const Group* find_group(const Results& results, Mode mode, std::size_t size, Loo
     return nullptr;
 }
 
+std::string in_words(const Group& group) {
+    std::string text = std::string(name_of(group.mode)) + " " + std::to_string(group.size) + " B";
+    if (group.rate > 0) text += " at " + std::to_string(static_cast<long>(group.rate)) + "/s";
+    return text;
+}
+
+double cpu_ns_per_message(const Sample& sample) {
+    return sample.messages == 0 ? 0 : sample.cpu_s * 1e9 / static_cast<double>(sample.messages);
+}
+
 double median(std::vector<double> values) {
     if (values.empty()) return 0;
     std::sort(values.begin(), values.end());
@@ -75,8 +85,9 @@ std::optional<Spread> spread(const std::vector<double>& values) {
 
 double figure(const Sample& sample, Mode mode) {
     if (mode == Mode::idle) return sample.cpu_s / sample.seconds;
-    if (sample.msgs_per_s) return *sample.msgs_per_s;
-    return sample.latency ? sample.latency->p50 : 0;
+    if (sample.msgs_per_s && mode == Mode::blocking) return cpu_ns_per_message(sample);
+    if (sample.msgs_per_s && !is_latency(mode)) return *sample.msgs_per_s;
+    return sample.latency ? sample.latency->p50 : 0;  // the floor's, too, in every table
 }
 
 std::vector<double> figures(const Row& row, Mode mode) {
@@ -98,7 +109,7 @@ std::optional<double> ratio(const Group& group, const Row& row, const Row* refer
 
 std::optional<double> ratio_to_floor(const Group& group, const Row& row) {
     const Row* floor = group.floor();
-    if (floor == nullptr || !floor->fault().empty()) return {};
+    if (floor == nullptr || !floor->fault().empty() || group.mode == Mode::blocking) return {};
     return median_ratio(row, group.mode, [&](std::size_t round) -> std::optional<double> {
         if (round >= floor->samples.size()) return {};
         const double lap_ns = figure(floor->samples[round], Mode::rtt);
@@ -112,7 +123,7 @@ std::optional<double> ratio_to_best_peer(const Group& group, const Row& row) {
         for (const Row& other : group.rows) {
             if (!competes(other, row) || !other.fault().empty() || round >= other.samples.size()) continue;
             const double value = figure(other.samples[round], group.mode);
-            if (!best || (is_latency(group.mode) ? value < *best : value > *best)) best = value;
+            if (!best || (less_is_better(group.mode) ? value < *best : value > *best)) best = value;
         }
         return best;
     });

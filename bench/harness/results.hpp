@@ -17,6 +17,7 @@ struct Row {
     const Transport* transport;
     Job job;  // of the floor: its own ping-pong, whatever the table is about
     std::vector<Sample> samples;
+    std::optional<double> syscalls_per_msg{};  // from a run of its own, after the others
 
     [[nodiscard]] const Traits& traits() const { return transport->traits; }
     /// The first fault, or nothing. A row with a fault has no figures.
@@ -28,6 +29,7 @@ struct Group {
     std::size_t size;
     unsigned rounds;
     Loop loop = Loop::pair;
+    double rate = 0;  // messages per second, in the paced modes
     std::vector<Row> rows{};
     std::map<std::string, std::string> left_out{};  // why, and the names of the transports
 
@@ -40,6 +42,8 @@ struct Group {
 using Results = std::vector<Group>;
 
 const Group* find_group(const Results& results, Mode mode, std::size_t size, Loop loop = Loop::pair);
+/// What a table is about: "stream 64 B", or "open-loop 64 B at 10000/s".
+std::string in_words(const Group& group);
 
 struct Spread {
     double median = 0, min = 0, max = 0;
@@ -48,8 +52,10 @@ struct Spread {
 double median(std::vector<double> values);
 std::optional<Spread> spread(const std::vector<double>& values);
 
-/// The figure a row is judged by: messages per second, or the median latency in nanoseconds, or the part of a CPU.
+/// The figure a row is judged by: messages per second, the median latency in nanoseconds, the CPU nanoseconds of both sides per
+/// message (blocking), or the part of a CPU (idle).
 double figure(const Sample& sample, Mode mode);
+double cpu_ns_per_message(const Sample& sample);
 std::vector<double> figures(const Row& row, Mode mode);
 std::optional<Spread> spread(const Row& row, Mode mode);
 

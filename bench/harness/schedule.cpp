@@ -3,12 +3,16 @@
 
 #include <algorithm>
 
+#include "harness/system_calls.hpp"
+
 namespace bench {
 
 namespace {
 
 constexpr std::size_t kUsualSize = 64;
 constexpr std::array<std::size_t, 2> kSizesOfMany{8, kUsualSize};
+constexpr unsigned kRoundsOfAFullRun =
+    7;                               // fewer: system calls are counted where blocking is the question only
 constexpr unsigned kIdleRounds = 3;  // each lasts a second, and nothing in them is a matter of luck
 
 bool is_variable_size(std::size_t size) {
@@ -18,21 +22,41 @@ bool is_variable_size(std::size_t size) {
 /// Large messages stream and go round; what else there is to know about a transport, smaller ones tell.
 std::vector<std::size_t> sizes_for(Mode mode, const Options& options) {
     if (!options.sizes.empty()) return options.sizes;
-    const bool size_matters =
-        mode == Mode::stream || mode == Mode::rtt || (is_throughput(mode) && !options.quick);
-    if (!size_matters) return {kUsualSize};
+    if (mode != Mode::stream && mode != Mode::rtt) {
+        if (is_throughput(mode) && !options.quick) return {8, kUsualSize};
+        return {kUsualSize};
+    }
     std::vector<std::size_t> sizes{MessageSizes::kAll.begin(), MessageSizes::kAll.end()};
-    const bool long_way = mode == Mode::stream || mode == Mode::rtt;
     std::erase_if(sizes, [&](std::size_t size) {
-        return size > kLargestSlot && (!long_way || (options.quick && !is_variable_size(size)));
+        if (options.quick && (size == 0 || (mode == Mode::rtt && size > kLargestSlot))) return true;
+        if (size > kLargestSlot && mode == Mode::rtt && size != 65536) return true;  // a copy is a copy
+        return size > kLargestSlot && options.quick && !is_variable_size(size);
     });
     return sizes;
 }
 
-/// A quick run has no time for sizes that no target is about.
-bool is_skipped(const Traits& traits, std::size_t size, const Options& options) {
-    if (!traits.pairs_in_quick && options.quick && options.transports.empty()) return true;
-    return traits.any_size && options.quick && options.sizes.empty() && !is_variable_size(size);
+/// One table per rate; of other modes, one that knows none.
+std::vector<double> rates_for(Mode mode, const Options& options) {
+    if (!is_paced(mode)) return {0};
+    if (!options.rates.empty()) return options.rates;
+    if (options.quick) return mode == Mode::blocking ? std::vector{1e3, 1e5, 1e7} : std::vector{1e5};
+    if (mode == Mode::blocking) return {kBlockingRates.begin(), kBlockingRates.end()};
+    return {kOpenLoopRates.begin(), kOpenLoopRates.end()};
+}
+
+constexpr bool is_regime(Mode mode) { return is_throughput(mode) && mode != Mode::stream; }
+
+/// Why a table that nobody asked for in particular does without a transport, or nothing: no run has time for everything.
+std::string reason_to_skip(const Traits& traits, Mode mode, std::size_t size, const Options& options) {
+    if (!options.transports.empty()) return "";
+    if (!traits.pairs) return "measured among many, 1x1 included";
+    if (traits.slow && mode != Mode::stream && mode != Mode::rtt)
+        return "slow: it streams and goes round only";
+    if (traits.slow && options.sizes.empty() && size != kUsualSize && (options.quick || size != 1024))
+        return "slow: not at every size";
+    if (traits.any_size && options.quick && options.sizes.empty() && !is_variable_size(size))
+        return "not at this size in a quick run";
+    return "";
 }
 
 /// 1x1 first: the others are compared with it.
@@ -94,14 +118,17 @@ void leave_out(Group& group, const Transport& transport, const std::string& reas
 void add_rows(Group& group, const Transport& transport, const Options& options,
               const std::vector<int>& cpus) {
     if (transport.traits.kind == Kind::floor) return;
-    if (is_skipped(transport.traits, group.size, options))
-        return leave_out(group, transport,
-                         transport.traits.pairs_in_quick ? "not at this size in a quick run"
-                                                         : "a quick run measures it among many");
+    const std::string skipped = reason_to_skip(transport.traits, group.mode, group.size, options);
+    if (!skipped.empty()) return leave_out(group, transport, skipped);
     bool any = false;
     for (const Wait wait : waits_for(transport.traits, options)) {
         if (!can_run(transport.traits, group.mode, wait, group.size)) continue;
-        group.rows.push_back({&transport, Job{group.mode, group.size, wait, options.seconds, cpus}, {}});
+        if (is_regime(group.mode) && wait == Wait::block && transport.traits.spins &&
+            options.transports.empty())
+            continue;  // a regime is about how a ring's lines travel; full and empty, both sides poll
+        Job job{group.mode, group.size, wait, options.seconds, cpus};
+        job.rate = group.rate;
+        group.rows.push_back({&transport, job, {}});
         any = true;
     }
     if (any) return;
@@ -138,6 +165,7 @@ void add_tables_of_many(Results& groups, const Registry& registry, const Options
     const bool asked = !options.crowds.empty();
     if (!asked && !(options.modes.empty() && options.transports.empty())) return;
     std::vector<std::size_t> sizes = options.sizes;
+    if (sizes.empty() && options.quick) sizes = {kUsualSize};
     if (sizes.empty()) sizes.assign(kSizesOfMany.begin(), kSizesOfMany.end());
     for (const std::size_t size : sizes) {
         Group group = table_of_many(registry, options, cpus, transports, size);
@@ -145,6 +173,27 @@ void add_tables_of_many(Results& groups, const Registry& registry, const Options
             std::ranges::any_of(group.rows, [](const Row& row) { return row.traits().kind != Kind::floor; });
         if (any || asked) groups.push_back(std::move(group));
     }
+}
+
+bool counts_calls(const Group& group) {
+    if (group.loop == Loop::many || group.mode == Mode::idle || is_regime(group.mode)) return false;
+    if (group.rounds < kRoundsOfAFullRun && group.mode != Mode::blocking) return false;
+    return can_count_system_calls();
+}
+
+/// What a run shows whose times are spoilt by counting. A transport with threads of its own would look better than it is.
+void count_system_calls(Row& row) {
+    constexpr double kLongEnoughSeconds = 0.1;
+    if (!row.fault().empty() || row.traits().helpers || row.traits().kind == Kind::floor) return;
+    Job job = row.job;
+    job.counts_calls = true;
+    job.seconds = std::min(job.seconds, kLongEnoughSeconds);
+    const Sample sample = row.transport->run(job);
+    if (sample.fault.empty() && sample.messages != 0)
+        row.syscalls_per_msg =
+            static_cast<double>(sample.system_calls) / static_cast<double>(sample.messages);
+    else if (!sample.fault.empty())
+        row.samples.push_back(sample);  // wrong is wrong
 }
 
 }  // namespace
@@ -162,6 +211,7 @@ Job floor_job(double seconds, const std::vector<int>& cpus) {
 Results plan(const Registry& registry, const Options& options, const std::vector<int>& cpus) {
     const std::vector<const Transport*> transports = chosen_transports(registry, options);
     Results groups;
+    if (options.tickets && options.modes.empty() && options.crowds.empty()) return groups;
     if (!options.crowds.empty() &&
         !std::ranges::all_of(options.modes, [](Mode mode) { return mode == Mode::stream; }))
         throw UsageError("--producers and --consumers are for mode stream");
@@ -171,12 +221,16 @@ Results plan(const Registry& registry, const Options& options, const std::vector
                                                                mode.mode) != options.modes.end();
         if (!wanted) continue;
         for (const std::size_t size : sizes_for(mode.mode, options)) {
-            const unsigned rounds =
-                mode.mode == Mode::idle ? std::min(options.rounds, kIdleRounds) : options.rounds;
-            Group group{mode.mode, size, rounds};
-            add_floor(group, registry, options, cpus);
-            for (const Transport* transport : transports) add_rows(group, *transport, options, cpus);
-            groups.push_back(std::move(group));
+            const unsigned rounds = mode.mode != Mode::idle
+                                        ? options.rounds
+                                        : std::min(options.rounds, options.quick ? 1U : kIdleRounds);
+            for (const double rate : rates_for(mode.mode, options)) {
+                Group group{mode.mode, size, rounds};
+                group.rate = rate;
+                add_floor(group, registry, options, cpus);
+                for (const Transport* transport : transports) add_rows(group, *transport, options, cpus);
+                groups.push_back(std::move(group));
+            }
         }
     }
     add_tables_of_many(groups, registry, options, cpus, transports);
@@ -197,11 +251,21 @@ void run_group(Group& group, const std::function<void(const Row&, unsigned round
             row.samples.push_back(row.transport->run(row.job));
         }
     }
+    if (!counts_calls(group)) return;
+    for (Row& row : group.rows) {
+        about_to_run(row, group.rounds - 1);
+        count_system_calls(row);
+    }
+}
+
+bool sells_tickets(const Options& options) {
+    return options.tickets || (options.modes.empty() && options.transports.empty() && options.crowds.empty());
 }
 
 std::size_t count_runs(const Results& plan) {
     std::size_t runs = 0;
-    for (const Group& group : plan) runs += group.rounds * group.rows.size();
+    for (const Group& group : plan)
+        runs += (group.rounds + (counts_calls(group) ? 1 : 0)) * group.rows.size();
     return runs;
 }
 

@@ -13,10 +13,13 @@ namespace bench {
 /// The tables that these options ask for, without samples. Throws UsageError for a transport that is not there.
 Results plan(const Registry& registry, const Options& options, const std::vector<int>& cpus);
 
-/// Runs one table. `about_to_run` is told before each run what comes.
+/// Runs one table, and, of pairs, each row once more at its end to count its system calls. `about_to_run` is told before each run what comes.
 void run_group(Group& group, const std::function<void(const Row&, unsigned round)>& about_to_run);
 
-/// The number of runs in all tables.
+/// Whether the ticket office opens: asked for, or part of everything.
+bool sells_tickets(const Options& options);
+
+/// The number of runs in all tables, those that count system calls included.
 std::size_t count_runs(const Results& plan);
 
 const Transport* find_floor(const Registry& registry);

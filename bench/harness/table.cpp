@@ -32,15 +32,16 @@ std::string sleeps_per_s(const Row& row) {
 }
 
 std::string cpu_ns_per_message(const Row& row) {
-    return in_words(median_of(row, [](const Sample& s) {
-        return s.messages == 0 ? 0 : s.cpu_s * 1e9 / static_cast<double>(s.messages);
-    }));
+    return in_words(median_of(row, [](const Sample& s) { return bench::cpu_ns_per_message(s); }));
 }
 
 Line head(const Group& group) {
     const Mode mode = group.mode;
     if (mode == Mode::idle) return {"transport", "wait", "CPU %", "min..max", "wake-ups/s"};
-    const Line ratios{"x floor", "x pipe", "x best peer", "CPU ns/msg", "sleeps/s"};
+    const Line ratios{"x floor", "x pipe", "x best peer", "CPU ns/msg", "sleeps/s", "calls/msg"};
+    if (mode == Mode::blocking)
+        return {"transport", "wait",   "msgs/s",      "CPU ns/msg", "min..max",
+                "CPUs",      "x pipe", "x best peer", "wake-ups/s", "calls/msg"};
     Line line{"transport", "wait", "Mmsg/s", "min..max", "GB/s"};
     if (is_latency(mode))
         line = {"transport", "wait", "p50", "min..max", "p90", "p99", "p99.9", "p99.99", "max", "count"};
@@ -71,24 +72,33 @@ Line line_of(const Group& group, const Row& row) {
         line.insert(line.end(), {median_in(values, 0.01), range(values, 0.01), sleeps_per_s(row)});
         return line;
     }
+    if (group.mode == Mode::blocking) {
+        const auto part = [&](auto&& get) { return in_words(median_of(row, get)); };
+        line.insert(
+            line.end(),
+            {part([](const Sample& s) { return s.msgs_per_s.value_or(0); }), median_in(values, 1),
+             range(values, 1), part([](const Sample& s) { return s.cpu_s / s.seconds; }),
+             in_words(ratio(group, row, group.find_named_peer("pipe", row))),
+             in_words(ratio_to_best_peer(group, row)), sleeps_per_s(row), in_words(row.syscalls_per_msg)});
+        return line;
+    }
     const double unit = is_latency(group.mode) ? 1 : 1e6;
     line.insert(line.end(), {median_in(values, unit), range(values, unit)});
     if (is_latency(group.mode))
         add_latencies(line, row);
     else
         line.push_back(median_in(values, 1e9 / static_cast<double>(group.size)));
-    line.insert(line.end(),
-                {in_words(ratio_to_floor(group, row)),
-                 in_words(ratio(group, row, group.find_named_peer("pipe", row))),
-                 in_words(ratio_to_best_peer(group, row)), cpu_ns_per_message(row), sleeps_per_s(row)});
+    line.insert(line.end(), {in_words(ratio_to_floor(group, row)),
+                             in_words(ratio(group, row, group.find_named_peer("pipe", row))),
+                             in_words(ratio_to_best_peer(group, row)), cpu_ns_per_message(row),
+                             sleeps_per_s(row), in_words(row.syscalls_per_msg)});
     if (group.loop == Loop::many) line.push_back(in_words(ratio_to_pair(group, row)));
     return line;
 }
 
 std::string title(const Group& group) {
     std::ostringstream out;
-    out << name_of(group.mode) << ", " << group.size
-        << " B: " << kModes[static_cast<std::size_t>(group.mode)].about;
+    out << in_words(group) << ": " << kModes[static_cast<std::size_t>(group.mode)].about;
     if (group.loop == Loop::many) out << ", senders x receivers";
     if (is_latency(group.mode)) out << "; nanoseconds, median of the rounds";
     out << " (" << group.rounds << (group.rounds == 1 ? " round" : " rounds");
@@ -145,7 +155,7 @@ void print_group(std::ostream& out, const Group& group) {
     std::vector<Line> lines{head(group)};
     for (const Row& row : group.rows) {
         if (!row.fault().empty() || row.samples.empty()) continue;
-        if (row.traits().kind == Kind::floor && is_throughput(group.mode)) continue;  // stands in the title
+        if (row.traits().kind == Kind::floor && !is_latency(group.mode)) continue;  // stands in the title
         lines.push_back(line_of(group, row));
     }
     print_columns(out, lines, 2);

@@ -1,4 +1,4 @@
-// The measuring loop of every throughput mode: one producer process, one consumer process, each message written and
+// The measuring loop of every throughput mode, and of those at a fixed rate: one producer process, one consumer process, each message written and
 // verified in full. First an untimed phase that goes twice round the ring, then the timed one.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include "harness/control.hpp"
 #include "harness/crew.hpp"
 #include "harness/odd_messages.hpp"
+#include "harness/pace.hpp"
 #include "harness/transport.hpp"
 
 namespace bench {
@@ -29,6 +30,11 @@ inline bool timed_phase_done(double elapsed_s, std::uint64_t messages, const Job
     return part_of_laps >= 1 || part_of_laps * kPatience * job.seconds < elapsed_s;
 }
 
+/// At a fixed rate there is no hurry, and nothing to wait for.
+inline bool paced_phase_done(double elapsed_s, std::uint64_t messages, const Job& job) {
+    return elapsed_s >= job.seconds && messages >= kFewestMessages;
+}
+
 inline bool warm_up_done(double elapsed_s, std::uint64_t messages, const Job& job) {
     return elapsed_s >= kWarmUpSeconds || messages >= kWarmUpLaps * ring_slots(job.size);
 }
@@ -46,20 +52,29 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
     SideReport& report = control.sides[0];
     Delay delay = Delay::of(kMode == Mode::burst ? kBurstPauseNs : kPaceNs);
     if (kMode == Mode::near_empty) report.pace_ns = delay.length_ns();
+    const Pace pace(job);
+    if (kMode == Mode::blocking) Pace::sleep_exactly();
     Message<kSize> message;
     Sequence next = 0;
     std::uint64_t bursts = 0;
 
-    for (const auto done : {&warm_up_done, &timed_phase_done}) {
+    for (const auto done : {&warm_up_done, is_paced(kMode) ? &paced_phase_done : &timed_phase_done}) {
         control.meet(++report.phase);
+        control.sent.store(kNotYet, std::memory_order_relaxed);  // the first message carries it over
         const Sequence first = next;
         Meter meter;
         meter.start();
         paused_ns = 0;
         std::int64_t now = meter.begin_ns();
         std::uint64_t chunk = kMode == Mode::burst ? burst_length(kSize) : 1;
+        std::uint64_t pace_sleeps = 0;
+        control.stamp_ns.store(meter.begin_ns(),
+                               std::memory_order_relaxed);  // the first message carries it over
         while (!done(static_cast<double>(now - meter.begin_ns()) * 1e-9, next - first, job)) {
             for (const Sequence end = next + chunk; next != end; ++next) {
+                if constexpr (kMode == Mode::open_loop) now = pace.watch(meter.begin_ns(), next - first);
+                if constexpr (kMode == Mode::blocking)
+                    now = pace.sleep(meter.begin_ns(), next - first, pace_sleeps);
                 put<kWait>(sender, message, next);
                 if constexpr (kMode == Mode::near_empty) delay();
             }
@@ -71,6 +86,7 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
                 delay();
                 paused_ns += now_ns() - pause_begin_ns;
             }
+            if constexpr (is_paced(kMode)) continue;  // the clock has been read
             const std::int64_t before = now;
             now = now_ns();
             // The clock is read some thousand times a second, however quick the transport is.
@@ -80,6 +96,7 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
         put<kWait>(sender, message, end_of_phase(report.phase));
         flush(sender);
         meter.stop(report);
+        report.pace_sleeps = pace_sleeps;
         report.messages = next - first;
     }
     control.meet(++report.phase);
@@ -87,7 +104,7 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
 
 /// Verifies every message; throws the name of the first fault.
 template <Mode kMode, Wait kWait, std::size_t kSize, class Channel>
-void consume(Channel& channel, Control& control) {
+void consume(Channel& channel, Control& control, const Job& job) {
     constexpr int kPhases = 2;
     typename Channel::Receiver receiver(channel);
     SideReport& report = control.sides[1];
@@ -95,10 +112,12 @@ void consume(Channel& channel, Control& control) {
     if (kMode == Mode::near_full) report.pace_ns = delay.length_ns();
     // Looking further after a fault would be waiting for ever where the sender waits for us.
     OddMessages<kSize> odd(kMode != Mode::burst);
+    const Pace pace(job);
     Sequence next = 0;
     std::uint64_t bursts = 0;
 
     for (int phase = 0; phase != kPhases; ++phase) {
+        control.latency = Histogram{};
         control.meet(++report.phase);
         const Sequence first = next;
         Meter meter;
@@ -107,7 +126,7 @@ void consume(Channel& channel, Control& control) {
         for (;;) {
             bool right = true;
             take<kWait>(receiver, [&](const Message<kSize>& message) {
-                right = matches(message, next);
+                right = is_due(message, next, control.sent);
                 if (!right) [[unlikely]]
                     odd.keep(message);
             });
@@ -115,6 +134,9 @@ void consume(Channel& channel, Control& control) {
                 if (odd.ends_phase(report.phase, next, control.sent.load(std::memory_order_acquire))) break;
                 continue;
             }
+            if constexpr (kMode == Mode::open_loop)
+                control.latency.add(
+                    now_ns() - pace.due_ns(control.stamp_ns.load(std::memory_order_relaxed), next - first));
             ++next;
             if constexpr (kMode == Mode::near_full) delay();
             if constexpr (kMode == Mode::burst) {
@@ -128,6 +150,9 @@ void consume(Channel& channel, Control& control) {
         report.messages = next - first;
     }
     control.meet(++report.phase);
+    if constexpr (kSize == 0 && SpinReceiver<typename Channel::Receiver>)
+        if (receiver.try_receive(IgnoreMessage{}))
+            throw std::runtime_error("repeated message: more came than were sent");
 }
 
 template <class Channel, Mode kMode, Wait kWait, std::size_t kSize>
@@ -142,7 +167,7 @@ Sample run_throughput(Arena& arena, Control& control, const Job& job) {
     });
     crew.start(1, job.cpu_of(1), [&] {
         arena.prefault();
-        consume<kMode, kWait, kSize>(channel, control);
+        consume<kMode, kWait, kSize>(channel, control, job);
     });
 
     Sample sample;
@@ -154,6 +179,7 @@ Sample run_throughput(Arena& arena, Control& control, const Job& job) {
     sample.seconds = static_cast<double>(consumer.end_ns - producer.begin_ns - paused_ns) * 1e-9;
     sample.msgs_per_s = static_cast<double>(consumer.messages) / sample.seconds;
     sample.pace_ns = producer.pace_ns + consumer.pace_ns;
+    if (kMode == Mode::open_loop) sample.latency = control.latency.summary();
     add_usage(sample, control);
     return sample;
 }

@@ -55,21 +55,32 @@ struct Traits {
     bool ping_pongs = true;  // false: holds messages back to send some at once, so throughput only
     bool many = false;       // takes many senders and many receivers, each message going to one
     bool keeps_order =
-        true;  // false: of many, one sender's messages may come in another order, which is counted
-    bool pairs_in_quick = true;  // false: a quick run measures it among many only
+        true;           // false: of many, one sender's messages may come in another order, which is counted
+    bool pairs = true;  // false: unless it is asked for by name, it is measured among many only, 1x1 included
     bool any_size = false;  // the sizes of messages may differ: a quick run measures it at VariableSizes only
+    bool carries_empty = false;  // messages of 0 bytes
+    bool paces = true;           // false: not in the modes at a fixed rate
+    bool regimes = true;         // false: streams and goes round, and nothing else
+    bool needs_receiver =
+        false;             // without one a sender waits before the first message: no full channel to idle at
+    bool helpers = false;  // has threads of its own, whose system calls nobody counts
+    bool slow = false;  // some thousand messages a second at most: without --size, 64 B and 1 KiB say it all
 };
 
 constexpr bool can_run(const Traits& traits, Mode mode, Wait wait, std::size_t size) {
-    if (size > traits.largest_size) return false;
+    if (size > traits.largest_size || !has_size(mode, size)) return false;
+    if (size == 0 && !traits.carries_empty) return false;
+    if (is_paced(mode) && !(traits.paces && traits.ping_pongs && traits.streams)) return false;
     if (!(wait == Wait::spin ? traits.spins : traits.blocks)) return false;
+    if (mode == Mode::idle && traits.needs_receiver) return false;
+    if (!traits.regimes && mode != Mode::stream && mode != Mode::rtt) return false;
     if (needs_sleepers(mode) && wait == Wait::spin) return false;
     return is_latency(mode) ? traits.ping_pongs : traits.streams;
 }
 
 /// Whether the loop of many can measure it. Slots of one size end where nobody makes larger ones, and so does this.
 constexpr bool can_run_many(const Traits& traits, Wait wait, std::size_t size) {
-    return traits.many && size <= kLargestSlot && can_run(traits, Mode::stream, wait, size);
+    return traits.many && size != 0 && size <= kLargestSlot && can_run(traits, Mode::stream, wait, size);
 }
 
 /// A transport as the schedule sees it: its traits, and one function that forks, measures and reports.

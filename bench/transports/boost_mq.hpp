@@ -19,12 +19,14 @@ struct BoostMq {
                                     .blocks = true,
                                     .largest_size = kLargestSize,
                                     .many = true,
-                                    .any_size = true};
+                                    .any_size = true,
+                                    .carries_empty = true};
     using Queue = boost::interprocess::message_queue;
 
     template <std::size_t Size>
     struct Channel {
-        explicit Channel(Arena&) : queue(boost::interprocess::create_only, name(), ring_slots(Size), Size) {
+        explicit Channel(Arena&)
+            : queue(boost::interprocess::create_only, name(), ring_slots(Size), sizeof(Message<Size>)) {
             Queue::remove(name());  // the two processes inherit the mapping; nothing stays behind
         }
         static const char* name() {
@@ -45,13 +47,13 @@ struct BoostMq {
             template <class Use>
             bool try_receive(Use&& use) {
                 Message<Size> message;
-                if (!queue.try_receive(&message, Size, got, priority)) return false;
+                if (!queue.try_receive(&message, sizeof message, got, priority)) return false;
                 return got == Size && (use(message), true);
             }
             template <class Use>
             bool receive(Use&& use) {
                 Message<Size> message;
-                queue.receive(&message, Size, got, priority);
+                queue.receive(&message, sizeof message, got, priority);
                 return got == Size && (use(message), true);
             }
             Queue& queue;

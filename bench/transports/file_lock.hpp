@@ -1,5 +1,6 @@
-// The user's second alternative: fixed-size records in an ordinary file behind two positions, each operation under
-// flock. Nobody tells a waiting side anything, so both sides try again: lock, look, unlock. No fsync.
+// The user's second alternative: fixed-size records in an ordinary file behind two positions, each operation under a lock.
+// Nobody tells a waiting side anything, so both sides try again: lock, look, unlock. The lock is flock, or the one of fcntl;
+// fsync before the unlocking is what a file that must survive a power cut takes.
 #pragma once
 
 #include <fcntl.h>
@@ -17,12 +18,22 @@
 
 namespace bench {
 
-struct FileLock {
+enum class LockedBy { flock, fcntl };
+enum class Sync { never, always };
+
+template <LockedBy kLock, Sync kSync>
+struct LockedFile {
+    static constexpr bool kFlock = kLock == LockedBy::flock;
     static constexpr Traits kTraits{
-        .name = "file-lock",
-        .about = "records and two positions in a temporary file, under flock, no fsync; polls",
+        .name = kSync == Sync::always ? "file-lock-fsync" : (kFlock ? "file-lock" : "file-fcntl-lock"),
+        .about = kSync == Sync::always
+                     ? "the same as file-lock, and fsync before each unlocking that follows a change"
+                     : (kFlock ? "records and two positions in a temporary file, under flock, no fsync; polls"
+                               : "the same, locked by fcntl(F_SETLKW), no fsync"),
         .spins = true,
-        .own_way = true};
+        .own_way = true,
+        .paces = false,
+        .slow = true};
 
     struct Positions {
         std::uint64_t write = 0;
@@ -33,7 +44,7 @@ struct FileLock {
         if (!good) throw std::system_error(errno, std::generic_category(), what);
     }
 
-    /// A lock belongs to an open file description: each process opens its own, of a file that has no name any more.
+    /// flock belongs to an open file description: each process opens its own, of a file that has no name any more.
     struct File {
         explicit File(int made)
             : fd(::open(("/proc/self/fd/" + std::to_string(made)).c_str(), O_RDWR | O_CLOEXEC)) {
@@ -43,8 +54,17 @@ struct FileLock {
         File(const File&) = delete;
         File& operator=(const File&) = delete;
 
-        void lock() const { check(::flock(fd, LOCK_EX) == 0, "lock the shared file"); }
-        void unlock() const { check(::flock(fd, LOCK_UN) == 0, "unlock the shared file"); }
+        void lock() const { check(locking(kFlock ? LOCK_EX : F_WRLCK) == 0, "lock the shared file"); }
+        void unlock() const { check(locking(kFlock ? LOCK_UN : F_UNLCK) == 0, "unlock the shared file"); }
+        int locking(int what) const {
+            if constexpr (kFlock) return ::flock(fd, what);
+            struct flock whole {};
+            whole.l_type = static_cast<short>(what);
+            return ::fcntl(fd, F_SETLKW, &whole);
+        }
+        void sync() const {
+            if constexpr (kSync == Sync::always) check(::fsync(fd) == 0, "bring the shared file to the disk");
+        }
         void read(void* to, std::size_t size, std::size_t offset) const {
             check(::pread(fd, to, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size),
                   "read the file");
@@ -85,6 +105,7 @@ struct FileLock {
                     file.write(&message, Size, offset_of(at.write));
                     ++at.write;
                     file.write(&at, sizeof at, 0);
+                    file.sync();
                 }
                 file.unlock();
                 return room;
@@ -105,6 +126,7 @@ struct FileLock {
                     file.read(&message, Size, offset_of(at.read));
                     ++at.read;
                     file.write(&at, sizeof at, 0);
+                    file.sync();
                 }
                 file.unlock();
                 if (some) use(message);
@@ -114,5 +136,9 @@ struct FileLock {
         };
     };
 };
+
+using FileLock = LockedFile<LockedBy::flock, Sync::never>;
+using FileFcntlLock = LockedFile<LockedBy::fcntl, Sync::never>;
+using FileLockFsync = LockedFile<LockedBy::flock, Sync::always>;
 
 }  // namespace bench

@@ -21,7 +21,7 @@ struct MoodycamelMpmc {
         .about = "moodycamel::ConcurrentQueue with tokens, each producer's part as large as the rings",
         .spins = true,
         .many = true,
-        .pairs_in_quick = false};
+        .pairs = false};
 
     /// One run's memory, handed out from the front by whichever process asks, never given back.
     struct Pool {

@@ -14,7 +14,8 @@ struct ShmringBytes {
                                     .spins = true,
                                     .blocks = true,
                                     .largest_size = kLargestSize,
-                                    .any_size = true};
+                                    .any_size = true,
+                                    .carries_empty = true};
 
     static constexpr std::size_t kHeaderBytes = 8;
     template <std::size_t Size>

@@ -14,7 +14,7 @@ struct ShmringMpmc {
                                     .spins = true,
                                     .blocks = true,
                                     .many = true,
-                                    .pairs_in_quick = false};
+                                    .pairs = false};
 
     template <std::size_t Size>
     using Channel = FixedChannel<shmring::MpmcRing<Message<Size>>, Size>;

@@ -16,8 +16,9 @@ struct ShmringMpmcBytes {
                                     .blocks = true,
                                     .largest_size = kLargestSize,
                                     .many = true,
-                                    .pairs_in_quick = false,
-                                    .any_size = true};
+                                    .pairs = false,
+                                    .any_size = true,
+                                    .carries_empty = true};
 
     static constexpr std::size_t kUnit = 64;  // a message takes whole lines
     template <std::size_t Size>

@@ -19,7 +19,7 @@ struct Vyukov {
         .kind = Kind::baseline,
         .spins = true,
         .many = true,
-        .pairs_in_quick = false};
+        .pairs = false};
 
     /// A slot's turn is the position of the sender that may write it, or that position + 1 for the receiver that may read it.
     /// Laid out as in MpmcRing: turn and message in one line where they fit into one, else the message on lines of its own.

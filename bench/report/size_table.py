@@ -5,22 +5,9 @@ targets.
 usage: size_table.py REPORT [TRANSPORT...]     (all transports if none is named)
 """
 
-import json
 import sys
 
-
-def three_digits(value):
-    if value >= 100:
-        return f"{value:.0f}"
-    digits = 1 if value >= 10 else 2 if value >= 1 else 3 if value >= 0.1 else 4
-    return f"{value:.{digits}f}"
-
-
-def size_in_words(size):
-    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= unit:
-            return f"{size // unit} {name}"
-    return f"{size} B"
+from reading import load, markdown, size_in_words, three_digits
 
 
 def cell(result):
@@ -31,12 +18,6 @@ def cell(result):
     if result["mode"] == "rtt":
         return three_digits(result["latency_ns"]["p50"] / 1e3)
     return three_digits(result["msgs_per_s"] / 1e6)
-
-
-def markdown(rows):
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|---" * len(rows[0]) + "|")
-    return "\n".join(lines)
 
 
 def by_size(results, mode, transports):
@@ -81,8 +62,7 @@ def targets(all_targets, transports):
 
 
 def main(path, wanted):
-    with open(path, encoding="utf-8") as file:
-        report = json.load(file)
+    report = load(path)
     results = report["results"]
     transports = wanted or list(dict.fromkeys(r["transport"] for r in results if r["transport"] != "floor"))
     facts = report["environment"]

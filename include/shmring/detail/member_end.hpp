@@ -178,15 +178,17 @@ class MemberEnd {
     /// ended before what a dead consumer had in hand was delivered again: who hears that it has may not ask again.
     template <class Attempt>
     [[nodiscard]] auto with_consequences(Attempt& attempt) noexcept {
-        return [this, &attempt]() noexcept {
-            const Status status = attempt();
-            if constexpr (kRole == Role::consumer) {
+        if constexpr (kRole == Role::producer) {
+            return [&attempt]() noexcept { return attempt(); };
+        } else {
+            return [this, &attempt]() noexcept {
+                const Status status = attempt();
                 if (const std::uint64_t places = side_.take_stepped_over(); places != 0) [[unlikely]]
                     moved_on(places);
                 if (status == Status::closed && redelivers_ && repair(false)) return attempt();
-            }
-            return status;
-        };
+                return status;
+            };
+        }
     }
     [[nodiscard]] auto repairing() noexcept {
         return [this]() noexcept { repair(false); };

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -142,9 +143,9 @@ TEST(Storm, WhileMemoryRunsShort) {
         const auto start = Clock::now();
         void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         ASSERT_NE(memory, MAP_FAILED);
-        auto* bytes = static_cast<volatile char*>(memory);
+        auto* bytes = static_cast<std::byte*>(memory);
         do {
-            for (std::size_t at = 0; at < size && !time_is_up(start); at += 4096) bytes[at] = 1;
+            for (std::size_t at = 0; at < size && !time_is_up(start); at += 4096) bytes[at] = std::byte{1};
             ASSERT_EQ(::madvise(memory, size, MADV_DONTNEED), 0);
             ++rounds;
         } while (!time_is_up(start));

@@ -25,9 +25,12 @@ class Unfinished {
     /// elsewhere before this answer, or is done with it.
     [[nodiscard]] bool none_before(std::uint64_t tail) const noexcept {
         if (tail >= kMaxPosition) return false;
+        const std::uint64_t first = oldest(tail);
         const std::uint64_t head =
             std::min(slots_.control().head.load(acquire), tail);  // [advance] acquire side
-        for (std::uint64_t position = oldest(tail); position != head; ++position) {
+        // More than the ring holds: no correct writer's words, and no end of looking.
+        if (head < first) return false;
+        for (std::uint64_t position = first; position != head; ++position) {
             if (is_message(position)) return false;
         }
         // Nobody has come to these yet: nothing may be there but what is to be stepped over.

@@ -20,6 +20,10 @@
 #include <type_traits>
 #include <utility>
 
+#if defined(SHMRING_COVERAGE)
+extern "C" void __gcov_dump(void);  // NOLINT(bugprone-reserved-identifier): libgcov's
+#endif
+
 namespace shmring::test {
 
 /// How a child ended.
@@ -106,6 +110,9 @@ class ChildProcess {
         }
         if (code == 0 && testing::Test::HasFailure()) code = kExpectationFailed;
         std::fflush(nullptr);
+#if defined(SHMRING_COVERAGE)
+        __gcov_dump();  // _exit does not
+#endif
         return code;
     }
 

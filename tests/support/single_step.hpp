@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <type_traits>
 
 #include "support/child_process.hpp"
 
@@ -35,11 +36,18 @@ class SteppedChild {
         child.kill(SIGKILL);
         return child.join().killed_by(SIGKILL) ? end : End::failed;
     }
-    /// The same, but it is killed as soon as `is_time()`, which is asked before the first instruction and after each.
+    /// The same, but it is killed as soon as `is_time()`, which is asked before the first instruction and after each; or
+    /// `is_time(process number)`.
     template <class Body, class IsTime>
     [[nodiscard]] static End kill_when(IsTime&& is_time, Body&& body) {
         ChildProcess child = traced(body);
-        const End end = step_until(child, is_time);
+        const auto ask = [&] {
+            if constexpr (std::is_invocable_v<IsTime&, pid_t>)
+                return is_time(child.pid());
+            else
+                return is_time();
+        };
+        const End end = step_until(child, ask);
         if (end == End::cannot_be_traced || end == End::failed) return end;
         child.kill(SIGKILL);
         return child.join().killed_by(SIGKILL) ? end : End::failed;

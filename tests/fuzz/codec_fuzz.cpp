@@ -1,0 +1,40 @@
+// The codecs on any bytes: decoding says no, or gives a value that encodes to these bytes again.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "fuzz_memory.hpp"
+#include "shmring/codec.hpp"
+
+namespace {
+
+using shmring::Bytes;
+using shmring::Codec;
+
+template <class T>
+void decode(Bytes from) {
+    T value{};
+    if (!Codec<T>::decode(from, value)) return;
+    shmring::test::insist(Codec<T>::size(value) == from.size());
+    std::vector<std::byte> again(from.size());
+    Codec<T>::encode(value, again);
+    shmring::test::insist(from.empty() || std::memcmp(again.data(), from.data(), from.size()) == 0);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const Bytes from(reinterpret_cast<const std::byte*>(data), size);
+    decode<std::uint32_t>(from);
+    decode<std::array<std::uint64_t, 3>>(from);
+    decode<std::string>(from);
+    decode<std::vector<std::uint16_t>>(from);
+    decode<std::vector<std::string>>(from);
+    decode<std::vector<std::vector<std::uint32_t>>>(from);
+    decode<std::vector<std::vector<std::string>>>(from);
+    return 0;
+}

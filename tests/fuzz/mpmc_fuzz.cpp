@@ -1,0 +1,25 @@
+// MpmcRing: any words in its control block, slots and participant records (the intents of the dead among them), between calls of both ends
+// and repairs.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "fuzz_game.hpp"
+#include "shmring/mpmc_ring.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace shmring;
+    using namespace shmring::test;
+    using Large = std::array<std::uint64_t, 9>;
+    FuzzInput input(data, size);
+    const MpmcRingOptions options{
+        .capacity = 1 + input.choose(9),
+        .delivery = input.choose(2) == 0 ? Delivery::at_most_once : Delivery::at_least_once,
+        .participants = 4};
+    if (input.choose(2) == 0)
+        play<MpmcRing<std::uint64_t>, FixedCalls<std::uint64_t>>(options, input);
+    else
+        play<MpmcRing<Large>, FixedCalls<Large>>(options, input);
+    return 0;
+}

@@ -1,0 +1,323 @@
+// Torture: one process does one operation on one ring, and is killed after each instruction that anybody else could notice. Survivors then
+// move a message, get everything that is left, and find the ring exactly as large as it was. The paths are in torture_test.cpp.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "shmring/detail/platform.hpp"
+#include "support/child_process.hpp"
+#include "support/effective_steps.hpp"
+#include "support/shared.hpp"
+#include "support/single_step.hpp"
+#include "support/soak.hpp"
+#include "support/torture_kinds.hpp"
+#include "support/torture_log.hpp"
+
+namespace shmring::test {
+
+/// Who stands on the other side of the ring while the victim acts.
+enum class Peer {
+    at_hand,  ///< somebody who comes when it is all over
+    asleep,   ///< a process in its blocking call: in a push, if the victim reads
+    acts,     ///< a process that does its part as soon as the victim is asleep
+};
+
+template <class Kind>
+struct TorturePath {
+    std::string name;
+    bool is_reader = false;
+    std::uint64_t capacity = 4;
+    std::uint64_t before = 0;  ///< messages that have come and gone
+    std::uint64_t inside = 0;
+    std::uint64_t sends = 0;  ///< the operation, if it is not killed
+    std::uint64_t takes = 0;
+    Peer peer = Peer::at_hand;
+    bool literally = false;          ///< after every instruction, not just after those that matter
+    std::uint64_t quick_stride = 1;  ///< of so many kills one is done where time is short
+    /// The victim: marks the begin and the end of the operation by mark_for_stepping().
+    std::function<void(const typename Kind::Ring&)> operation{};
+    /// What happened before the victim came.
+    std::function<void(const typename Kind::Ring&)> prepare{};
+};
+
+/// What a path came to; one line of the report.
+struct TortureReport {
+    std::uint64_t instructions = 0;  ///< of the operation, when it is not killed
+    std::uint64_t effective = 0;
+    std::uint64_t kills = 0;
+    std::uint64_t hung = 0;
+    std::uint64_t lost = 0;
+    std::uint64_t repeated = 0;
+    std::uint64_t worst_ns = 0;
+
+    void print(const std::string& path) const {
+        char line[256];
+        std::snprintf(line, sizeof line, "%-60s %12llu %9llu %6llu %5llu %5llu %8llu %9.2f", path.c_str(),
+                      static_cast<unsigned long long>(instructions),
+                      static_cast<unsigned long long>(effective), static_cast<unsigned long long>(kills),
+                      static_cast<unsigned long long>(hung), static_cast<unsigned long long>(lost),
+                      static_cast<unsigned long long>(repeated), static_cast<double>(worst_ns) / 1e6);
+        std::printf("%s\n", line);
+        // tools/dev torture collects the lines of all tests there.
+        if (const char* file = std::getenv("SHMRING_TORTURE_REPORT"))  // NOLINT(concurrency-mt-unsafe)
+            std::ofstream(file, std::ios::app) << line << '\n';
+    }
+};
+
+template <class Kind>
+class Torture {
+    using Ring = typename Kind::Ring;
+    using Out = typename Kind::Out;
+    using In = typename Kind::In;
+
+ public:
+    /// Kills after 0, 1, 2, ... steps until the operation gets done.
+    static void run(const TorturePath<Kind>& path, Delivery delivery = Delivery::at_most_once) {
+        if (testing::Test::HasFatalFailure() || testing::Test::IsSkipped()) return;
+        std::string name = std::string(Kind::kName) + ": " + path.name;
+        if (delivery == Delivery::at_least_once) name += ", at least once";
+        if (path.literally) name += " (each instruction)";
+        TortureReport report;
+        const std::uint64_t stride = is_soak() ? 1 : path.quick_stride;
+        std::uint64_t steps = 0;
+        for (bool finished = false; !finished; steps += stride) {
+            SCOPED_TRACE(name + ", killed after " + std::to_string(steps) +
+                         (path.literally ? " instructions" : " steps that matter"));
+            Torture world(path, delivery);
+            const SteppedChild::End end = world.kill_after(steps);
+            if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
+            ASSERT_NE(end, SteppedChild::End::failed);
+            finished = end == SteppedChild::End::finished;
+            world.settle(finished, report);
+            ++report.kills;
+            if (finished) report.instructions = world.steps_->instructions();
+            report.effective = std::max(report.effective, world.steps_->effective());
+            if (testing::Test::HasFailure()) break;
+        }
+        report.print(name);
+        EXPECT_GT(report.kills, 1U);
+    }
+
+ private:
+    static constexpr std::uint64_t kHang_ns = 15'000'000'000;
+    static constexpr std::chrono::seconds kHang{15};
+
+    Torture(const TorturePath<Kind>& path, Delivery delivery)
+        : path_(path), delivery_(delivery), ring_(Kind::make(path.capacity, delivery)) {
+        {
+            Out out = Kind::out(ring_);
+            In in = Kind::in(ring_);
+            for (std::uint64_t i = 0; i != path.before; ++i) {
+                EXPECT_EQ(Kind::push(out, i), Status::ok);
+                EXPECT_EQ(Kind::pop(in).number, i);
+            }
+            for (std::uint64_t i = 0; i != path.inside; ++i)
+                EXPECT_EQ(Kind::push(out, path.before + i), Status::ok);
+        }
+        if (path.prepare) path.prepare(ring_);
+        // Where there are seats, the test takes those of the survivors when they are free.
+        if (!Kind::kHasSeats && path.peer != Peer::asleep) {
+            out_.emplace(Kind::out(ring_));
+            in_.emplace(Kind::in(ring_));
+        }
+        if (path.peer == Peer::asleep) start_sleeper();
+        if (path.peer == Peer::acts) start_helper();
+    }
+
+    // ---- peers -----------------------------------------------------------------------------------------------------
+
+    void start_sleeper() {
+        peer_.emplace([this] { return path_.is_reader ? sleep_in_push() : sleep_in_pop(); });
+        const Line& line = path_.is_reader ? Kind::writable(ring_) : Kind::readable(ring_);
+        await_sleeper(line);
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the first sleep lasts 1 ms
+    }
+    /// Pops until it has the marker.
+    int sleep_in_pop() {
+        In in = Kind::in(ring_);
+        for (;;) {
+            const Taken taken = Kind::pop_within(in, kHang);
+            if (taken.status == Status::peer_lost) continue;
+            if (taken.status == Status::closed) return hear_the_end();
+            if (taken.status != Status::ok) return 10 + static_cast<int>(taken.status);
+            log_->add(taken);
+            if (taken.number != kMarker) continue;
+            progress();
+            return 0;
+        }
+    }
+    /// The ring is full.
+    int sleep_in_push() {
+        Out out = Kind::out(ring_);
+        for (;;) {
+            const Status status = Kind::push_within(out, kOfSleeper, kHang);
+            if (status == Status::peer_lost) continue;
+            if (status == Status::closed) return hear_the_end();
+            progress();
+            return status == Status::ok ? 0 : 10 + static_cast<int>(status);
+        }
+    }
+    int hear_the_end() {
+        log_->closed.store(1, std::memory_order_relaxed);
+        progress();
+        return 0;
+    }
+    void progress() { log_->progress_ns.store(detail::platform::monotonic_ns(), std::memory_order_release); }
+
+    void start_helper() {
+        peer_.emplace([this] {
+            std::optional<Out> out;
+            std::optional<In> in;
+            if (path_.is_reader)
+                out.emplace(Kind::out(ring_));
+            else
+                in.emplace(Kind::in(ring_));
+            while (log_->falls_asleep.load(std::memory_order_acquire) == 0) {
+                if (log_->stop.load(std::memory_order_acquire) != 0) return 0;
+                std::this_thread::sleep_for(std::chrono::microseconds(50));
+            }
+            std::this_thread::sleep_for(std::chrono::microseconds(300));  // by then it is in the kernel
+            log_->acted.store(1, std::memory_order_relaxed);
+            if (path_.is_reader) return Kind::push(*out, kOfHelper) == Status::ok ? 0 : 3;
+            const Taken taken = Kind::pop(*in);
+            if (taken.status == Status::ok) log_->add(taken);
+            return taken.status == Status::ok ? 0 : 4;
+        });
+    }
+
+    // ---- the victim ------------------------------------------------------------------------------------------------
+
+    SteppedChild::End kill_after(std::uint64_t steps) {
+        const auto is_time = [&](pid_t child) {
+            if (!steps_) steps_.emplace(ring_.segment());
+            steps_->look(child);
+            if (steps_->next_system_call() == SYS_futex)
+                log_->falls_asleep.store(1, std::memory_order_release);
+            death_ns_ = detail::platform::monotonic_ns();
+            return (path_.literally ? steps_->instructions() : steps_->effective()) == steps;
+        };
+        return SteppedChild::kill_when(is_time, [&] {
+            path_.operation(ring_);
+            ::_exit(3);
+        });
+    }
+
+    // ---- survivors -------------------------------------------------------------------------------------------------
+
+    void settle(bool finished, TortureReport& report) {
+        bool hung = false;
+        if (path_.peer == Peer::acts) {
+            log_->stop.store(1, std::memory_order_release);
+            hung = !peer_->join().exited_with(0);
+        }
+        if (path_.peer == Peer::asleep && !path_.is_reader)
+            hung |= !settle_with_reader();
+        else
+            hung |= !settle_with_both(path_.peer == Peer::asleep);
+        EXPECT_FALSE(hung) << "a survivor hangs";
+        report.hung += hung ? 1 : 0;
+        if (hung) return;
+        const bool closed = log_->closed.load(std::memory_order_relaxed) != 0;
+        collect_rest();
+        const TorturePlan plan{.first_inside = path_.before,
+                               .inside = path_.inside,
+                               .sends = path_.sends,
+                               .takes = path_.takes,
+                               .helper_pushed = path_.peer == Peer::acts && path_.is_reader &&
+                                                log_->acted.load(std::memory_order_relaxed) != 0,
+                               .sleeper_pushed = path_.peer == Peer::asleep && path_.is_reader && !closed,
+                               .at_least_once = delivery_ == Delivery::at_least_once};
+        const TortureJudgement found = judge(*log_, plan, finished);
+        EXPECT_EQ(found.first, "");
+        report.lost += found.lost;
+        report.repeated += found.repeated;
+        const std::uint64_t moved_on_ns = log_->progress_ns.load(std::memory_order_acquire);
+        if (moved_on_ns > death_ns_) report.worst_ns = std::max(report.worst_ns, moved_on_ns - death_ns_);
+        if (!closed && !testing::Test::HasFailure()) expect_exact_capacity();
+    }
+    /// The sleeping reader gets what is there, and then a message that was sent after the death; or it hears of the end.
+    [[nodiscard]] bool settle_with_reader() {
+        out_.emplace(Kind::out(ring_));
+        const Status status = Kind::push_within(*out_, kMarker, kHang);
+        EXPECT_TRUE(status == Status::ok || status == Status::closed) << to_string(status);
+        const bool ended = peer_->join().exited_with(0);
+        in_.emplace(Kind::in(ring_));
+        return ended;
+    }
+    /// The test is the survivor, in waiting calls: nobody calls recover().
+    [[nodiscard]] bool settle_with_both(bool writer_sleeps) {
+        if (!in_) in_.emplace(Kind::in(ring_));
+        if (writer_sleeps) {
+            if (!pop_until([this] { return log_->progress_ns.load(std::memory_order_acquire) != 0; }))
+                return false;
+            if (!peer_->join().exited_with(0)) return false;
+        }
+        if (!out_) out_.emplace(Kind::out(ring_));
+        Status status = Status::timed_out;
+        const bool was_sent = pop_until([&] {
+            status = Kind::push_within(*out_, kMarker, kMoment);
+            return status == Status::ok || status == Status::closed;
+        });
+        if (!was_sent) return false;
+        if (status == Status::closed) log_->closed.store(1, std::memory_order_relaxed);
+        const bool came = pop_until([&] { return log_->times(kMarker) != 0 || at_end_; });
+        if (!writer_sleeps) progress();
+        return came;
+    }
+    /// Takes messages until `is_over()`. False: not within the time in which a survivor hangs.
+    template <class IsOver>
+    [[nodiscard]] bool pop_until(IsOver&& is_over) {
+        const std::uint64_t start_ns = detail::platform::monotonic_ns();
+        while (!is_over()) {
+            if (detail::platform::monotonic_ns() - start_ns > kHang_ns) return false;
+            const Taken taken = Kind::pop_within(*in_, kMoment);
+            if (taken.status == Status::ok) log_->add(taken);
+            if (taken.status == Status::closed) at_end_ = true;
+        }
+        return true;
+    }
+    /// What was in a dead reader's hand may come behind everything else.
+    void collect_rest() {
+        if constexpr (requires { in_->recover(); }) (void)in_->recover();
+        const auto time = Kind::kIsQueue ? 3 * kTorturePeriod : std::chrono::nanoseconds(0);
+        for (Taken taken = Kind::pop_within(*in_, time); taken.status == Status::ok;
+             taken = Kind::pop_within(*in_, time))
+            log_->add(taken);
+    }
+    /// Neither a place too many nor one too few.
+    void expect_exact_capacity() {
+        for (std::uint64_t i = 0; i != path_.capacity; ++i)
+            ASSERT_EQ(Kind::push_within(*out_, i, kHang), Status::ok) << "place " << i;
+        ASSERT_EQ(Kind::push(*out_, 99), Status::full);
+        for (std::uint64_t i = 0; i != path_.capacity; ++i) ASSERT_EQ(Kind::pop(*in_).number, i);
+    }
+
+    static constexpr std::chrono::nanoseconds kMoment = 2 * kTorturePeriod;
+
+    const TorturePath<Kind>& path_;
+    Delivery delivery_;
+    Ring ring_;
+    std::optional<Out> out_{};
+    std::optional<In> in_{};
+    Shared<TortureLog> log_{};
+    std::optional<ChildProcess> peer_{};
+    std::optional<EffectiveSteps> steps_{};
+    std::uint64_t death_ns_ = 0;
+    bool at_end_ = false;
+};
+
+}  // namespace shmring::test

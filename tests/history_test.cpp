@@ -64,10 +64,18 @@ TEST(History, RejectsARefusalWithoutACause) {
     EXPECT_FALSE(is_explained({full()})) << "there was room";
     EXPECT_FALSE(is_explained({popped(1), full(1)}, {}, 1, {1})) << "it was handed back before";
     EXPECT_TRUE(is_explained({popped(1), full()}, {}, 1, {1}));
-    QueueHistory lenient({.capacity = 2, .refuses_rightly = false});
-    lenient.begin({});
-    lenient.add(full());
-    EXPECT_TRUE(lenient.is_explained({}));
+}
+TEST(History, ExplainsRefusalsEachForItselfWhereAskedTo) {
+    const auto judge = [](const Calls& calls, bool alone) {
+        QueueHistory history({.capacity = 2, .refusals_alone = alone});
+        history.begin({7});
+        for (const QueueCall& call : calls) history.add(call);
+        return history.is_explained({8});
+    };
+    const Calls both_late{pushed(8), full(1), popped(7), empty(4)};  // each sees the other's past
+    EXPECT_FALSE(judge(both_late, false));
+    EXPECT_TRUE(judge(both_late, true));
+    EXPECT_FALSE(judge({pushed(8), popped(7), empty(3)}, true)) << "it knew of the push";
 }
 TEST(History, RejectsMoreThanTheCapacity) {
     EXPECT_FALSE(is_explained({pushed(1), pushed(2), pushed(3)}, {1, 2, 3}));

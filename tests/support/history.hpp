@@ -26,10 +26,12 @@ struct QueueCall {
     std::uint32_t before = 0;  ///< which calls were over before this one began, a bit each
 };
 
-/// Beyond the answers of a plain queue, one with room for `capacity` messages.
+/// A queue with room for `capacity` messages.
 struct QueueRules {
     std::size_t capacity = 1;
-    bool refuses_rightly = true;  ///< `refused` means full, or empty
+    /// Each refusal is explained for itself, beside all that was done, and not all of them in one order: "full" and "empty" tell of a
+    /// moment that the caller may still see when others do not any more. (A sequentially consistent queue would not need this.)
+    bool refusals_alone = false;
 };
 
 class QueueHistory {
@@ -41,7 +43,7 @@ class QueueHistory {
     /// `inside`: what is in the queue at the beginning, oldest first.
     void begin(std::vector<std::uint64_t> inside) {
         queue_ = std::move(inside);
-        first_ = 0;
+        inside_ = queue_.size();
         calls_.clear();
     }
     /// Answers the number of the call, for others' `before`.
@@ -52,11 +54,22 @@ class QueueHistory {
     /// Whether there is such an order. `rest`: what must be in the queue at the end, oldest first.
     [[nodiscard]] bool is_explained(const std::vector<std::uint64_t>& rest) {
         rest_ = &rest;
-        seen_.clear();
-        return explain(0);
+        std::uint32_t refusals = 0;
+        for (std::size_t i = 0; i != calls_.size(); ++i)
+            if (calls_[i].answer == QueueCall::Answer::refused) refusals |= std::uint32_t{1} << i;
+        if (!rules_.refusals_alone || refusals == 0) return is_explained_without(0);
+        for (std::uint32_t left = refusals; left != 0; left &= left - 1)
+            if (!is_explained_without(refusals & ~(left & ~(left - 1)))) return false;
+        return true;
     }
 
  private:
+    [[nodiscard]] bool is_explained_without(std::uint32_t ignored) {
+        seen_.clear();
+        queue_.resize(inside_);
+        first_ = 0;
+        return explain(ignored);
+    }
     [[nodiscard]] bool explain(std::uint32_t done) {
         if (is_over(done)) return true;
         if (calls_.size() > kSmall && !seen_.insert({done, state()}).second) return false;
@@ -71,7 +84,7 @@ class QueueHistory {
         const bool is_push = call.kind == QueueCall::Kind::push;
         if (call.answer == QueueCall::Answer::refused) {
             const bool right = is_push ? queue_.size() - first_ >= rules_.capacity : queue_.size() == first_;
-            return (right || !rules_.refuses_rightly) && explain(done);
+            return right && explain(done);
         }
         if (is_push) {
             if (queue_.size() - first_ >= rules_.capacity) return false;
@@ -101,7 +114,8 @@ class QueueHistory {
 
     QueueRules rules_;
     std::vector<std::uint64_t> queue_{};
-    std::size_t first_ = 0;  // of queue_: those before it are taken
+    std::size_t inside_ = 0;  // at the beginning
+    std::size_t first_ = 0;   // of queue_: those before it are taken
     std::vector<QueueCall> calls_{};
     const std::vector<std::uint64_t>* rest_ = nullptr;
     std::set<std::pair<std::uint32_t, std::vector<std::uint64_t>>> seen_{};

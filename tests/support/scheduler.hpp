@@ -82,6 +82,7 @@ class Scheduler {
     [[nodiscard]] Findings explore(Scene& scene, const Plan& plan) {
         Findings findings;
         Exploration exploration(plan.strategy);
+        memory_.forget_addresses();
         do {
             const std::string fault = play(scene, plan, exploration);
             ++(is_redundant_ ? findings.redundant : findings.runs);
@@ -101,6 +102,7 @@ class Scheduler {
                                      std::string& trace) {
         Exploration exploration(plan.strategy);
         exploration.follow(schedule);
+        memory_.forget_addresses();
         trace_ = &trace;
         const std::string fault = play(scene, plan, exploration);
         trace_ = nullptr;
@@ -120,6 +122,7 @@ class Scheduler {
     /// Nothing to do until the others have done all they can.
     void rest() {
         me().state = Actor::State::resting;
+        me().deadline_ns = now_ns_ + kRest_ns;
         me().step = {};
         pass_turn();
         come_round("rests no longer");
@@ -255,11 +258,13 @@ class Scheduler {
                                                            std::uint64_t deadline_ns) {
         using detail::platform::FutexResult;
         const std::uint64_t& whole = whole_of(word);
-        Step step = step_on(memory_.location_at(&whole, whole), Access::write, std::memory_order_relaxed);
+        const int location = memory_.location_at(&whole, whole);
+        Step step = step_on(location, Access::write, std::memory_order_relaxed);
         step.touches.add(Objects::kSleepers, Access::write);
         await_turn(step);
         (void)settle(1);
         me().polls.forget();
+        memory_.see_last(self_, location);
         if (*word != expected) {
             (void)exploration_->executed(step.touches, nullptr, steps_of_all_);
             note("does not sleep");
@@ -267,6 +272,7 @@ class Scheduler {
         }
         me().state = Actor::State::asleep;
         me().sleeps_on = word;
+        me().deadline_ns = deadline_ns;
         (void)exploration_->executed(step.touches, nullptr, steps_of_all_);
         note("sleeps");
         me().step = {};
@@ -274,9 +280,9 @@ class Scheduler {
         if (me().state == Actor::State::ready) {
             (void)settle(1);
             (void)exploration_->executed({}, nullptr, steps_of_all_);
+            note("was woken");
             return FutexResult::woken;
         }
-        now_ns_ = std::max(now_ns_, deadline_ns);
         ++timeouts_;
         come_round("its time is over");
         return FutexResult::timed_out;
@@ -304,6 +310,7 @@ class Scheduler {
 
  private:
     static constexpr int kMostOutcomes = 32;
+    static constexpr std::uint64_t kRest_ns = 20'000'000;
     static constexpr int kMostTimeouts = 24;  // in a run: more, and somebody waits for what never comes
 
     /// The loads between two pauses of a polling loop. A round that repeats the one before it need not be tried with newer stores, too:
@@ -345,8 +352,9 @@ class Scheduler {
         State state = State::ready;
         Step step{};  // the next one
         const std::uint32_t* sleeps_on = nullptr;
-        bool has_changed = true;  // something, since it could last die
-        bool may_die = false;     // at the next step
+        std::uint64_t deadline_ns = 0;  // of a sleep or rest
+        bool has_changed = true;        // something, since it could last die
+        bool may_die = false;           // at the next step
         Polls polls{};
         [[nodiscard]] bool sleeps_at(const std::uint32_t* word) const {
             return state == State::asleep && sleeps_on == word;
@@ -432,12 +440,16 @@ class Scheduler {
     [[nodiscard]] bool has_failed() const { return memory_.has_race() || !fault_.empty(); }
     [[nodiscard]] int decide() {
         ActorSet ready = 0;
-        ActorSet waiting = 0;
+        ActorSet waiting = 0;  // for the earliest time of all
+        std::uint64_t earliest_ns = detail::platform::kNever;
         for (int actor = 0; actor != count_; ++actor) {
             const Actor& each = actor_of(actor);
             if (each.state == Actor::State::ready) ready |= only(actor);
-            if (each.state == Actor::State::asleep || each.state == Actor::State::resting)
-                waiting |= only(actor);
+            if (each.state == Actor::State::asleep || each.state == Actor::State::resting) {
+                if (each.deadline_ns < earliest_ns) waiting = 0;
+                earliest_ns = std::min(earliest_ns, each.deadline_ns);
+                if (each.deadline_ns == earliest_ns) waiting |= only(actor);
+            }
             Step& step = steps_of_all_[static_cast<std::size_t>(actor)];
             step = each.step;
             if (step.is_look()) step.length = memory_.length(step.touches.begin()->object);
@@ -465,6 +477,7 @@ class Scheduler {
     void come_round(const char* what) {
         (void)settle(1);
         ++rests_;
+        now_ns_ = std::max(now_ns_, me().deadline_ns);
         me().state = Actor::State::ready;
         memory_.see_everything(self_);
         Touches touches;

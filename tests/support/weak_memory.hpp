@@ -32,6 +32,12 @@ class WeakMemory {
         [[nodiscard]] int count() const { return last - first + 1; }
     };
 
+    /// Another scene: at other addresses.
+    void forget_addresses() {
+        table_ = {};
+        granules_.clear();
+        locations_.clear();
+    }
     /// Nothing happened yet. `weak`: otherwise every load reads the last store.
     void reset(int actors, bool weak) {
         weak_ = weak;
@@ -153,6 +159,8 @@ class WeakMemory {
 
     /// The kernel frees the locks of the dead after their last store: who sees that sees all that the dead one saw.
     void inherit(int heir, int dead) { state(heir).now.join(state(dead).now); }
+    /// The kernel looked at a location for `actor`, which now sees nothing older there: that is coherence, and orders nothing else.
+    void see_last(int actor, int location) { state(actor).now.floors.raise(location, length(location) - 1); }
     /// A store does not stay hidden for ever: after a long sleep everything that happened is visible, though it orders nothing.
     void see_everything(int actor) {
         for (int location = 0; location != static_cast<int>(locations_.size()); ++location)

@@ -95,17 +95,18 @@ TEST(ScheduleSpsc, ADeadConsumerHasAnHeir) {
 }
 
 TEST(ScheduleSpsc, WhoWaitsIsServedAndAMissedWakeUpCostsATimeOut) {
+    const Plan served{.oversleep = Oversleep::not_after_a_wake};
     for (const Act writes : {Act::try_one, Act::one})
         report(text_of({writes}, true) + " | pop",
-               play<Large>({.producer = {writes}, .consumer = {Act::one}, .wakes = true}));
+               play<Large>({.producer = {writes}, .consumer = {Act::one}, .wakes = true}, served));
     report("push | try_pop",
-           play<Large>({.inside = 1, .producer = {Act::one}, .consumer = {Act::try_one}, .wakes = true}));
+           play<Large>({.inside = 1, .producer = {Act::one}, .consumer = {Act::try_one}, .wakes = true}, served));
     report("push, push | pop, pop",
            play<Large>({.producer = {Act::one, Act::one}, .consumer = {Act::one, Act::one}, .wakes = true},
                        {.strategy = {.most_runs = is_soak() ? ~std::uint64_t{0} : 200'000}}));
 }
 TEST(ScheduleSpsc, NoWakeUpIsMissedWhereStoresAreSeenAtOnce) {
-    const Plan how{.weak = false, .may_oversleep = false};
+    const Plan how{.weak = false, .oversleep = Oversleep::never};
     for (const Act writes : {Act::try_one, Act::one, Act::two})
         for (const Act reads : {Act::one, Act::try_one}) {
             if (writes != Act::one && reads != Act::one) continue;
@@ -133,7 +134,7 @@ TEST(ScheduleSpsc, WhoWaitsForTheDeadHearsOfIt) {
 }
 TEST(ScheduleSpsc, ACloseWakesWhoWaits) {
     for (const bool weak : {false, true}) {
-        const Plan how{.weak = weak, .may_oversleep = weak};
+        const Plan how{.weak = weak, .oversleep = Oversleep::never};
         report("close | pop",
                play<Large>({.producer = {Act::close}, .consumer = {Act::one}, .wakes = true}, how));
         report(

@@ -105,7 +105,6 @@ class Exploration {
     /// `any_of_them`: each must be tried here.
     [[nodiscard]] int next_actor(ActorSet enabled, const std::array<Step, kMostActors>& steps,
                                  bool any_of_them) {
-        if (depth_ == kMostSteps) throw std::length_error("a run without an end");
         if (depth_ == nodes_.size()) {
             Node node;
             node.enabled = enabled;
@@ -233,8 +232,6 @@ class Exploration {
     }
 
  private:
-    static constexpr std::size_t kMostSteps = 20'000;
-
     /// Who need not run: what it could do now was tried before, in another order. Of a load only what the first `covered` stores allow.
     struct Asleep {
         ActorSet actors = 0;

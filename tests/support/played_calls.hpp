@@ -16,7 +16,10 @@ namespace shmring::test {
 
 class PlayedCalls {
  public:
-    void clear() { counts_ = {}; }
+    void clear() {
+        counts_ = {};
+        is_impossible_ = false;
+    }
 
     /// The actor that runs begins to push `value`, or to pop.
     void begin_push(std::uint64_t value) { begin(QueueCall::Kind::push, value); }
@@ -46,6 +49,24 @@ class PlayedCalls {
         for (std::size_t i = at; i + 1 < count_of_self(); ++i) mine[i] = mine[i + 1];
         --counts_[static_cast<std::size_t>(scheduler.self())].all;
     }
+    /// Its oldest open call took a message that `dead` had taken and not returned: it is that one's call that took it.
+    void popped_after(int dead, std::uint64_t value) {
+        forget();
+        taken_by_the_dead(dead, value);
+    }
+    void taken_by_the_dead(int dead, std::uint64_t value) {
+        Calls& theirs = calls_[static_cast<std::size_t>(dead)];
+        Counts& counts = counts_[static_cast<std::size_t>(dead)];
+        for (std::size_t i = counts.over; i != counts.all; ++i) {
+            if (theirs[i].answer != QueueCall::Answer::none) continue;
+            theirs[i].value = value;
+            theirs[i].answer = QueueCall::Answer::done;
+            return;
+        }
+        is_impossible_ = true;
+    }
+    /// Something came again that nobody had died with.
+    [[nodiscard]] bool is_impossible() const { return is_impossible_; }
     void forget_all_open() {
         while (open_of_self() != count_of_self()) forget();
     }
@@ -116,6 +137,7 @@ class PlayedCalls {
 
     std::array<Calls, kMostActors> calls_{};
     std::array<Counts, kMostActors> counts_{};
+    bool is_impossible_ = false;
 };
 
 }  // namespace shmring::test

@@ -38,8 +38,17 @@ class Scene {
     virtual void arrange() = 0;
     /// What one actor does. Nothing that needs a destructor may be alive at an operation.
     virtual void act(int actor) = 0;
+    /// One of them died just now.
+    virtual void died(int /*actor*/) {}
     /// After a run: what is wrong, or nothing. Operations are plain here, and see the last values.
     [[nodiscard]] virtual std::string judge() = 0;
+};
+
+/// Whether a sleep may last to its time-out.
+enum class Oversleep : std::uint8_t {
+    allowed,          ///< it is counted
+    not_after_a_wake, ///< in a run in which somebody was woken: who is woken finds what he was woken for
+    never,
 };
 
 /// How a scene is played.
@@ -47,7 +56,7 @@ struct Plan {
     Strategy strategy{};
     bool weak = true;           // loads may find old stores
     ActorSet mortals = 0;       // who may die
-    bool may_oversleep = true;  // a time-out that was needed is no fault
+    Oversleep oversleep = Oversleep::allowed;
     int spurious = 0;           // how often in a run a weak exchange may fail for no reason
 };
 
@@ -117,6 +126,9 @@ class Scheduler {
     [[nodiscard]] std::uint64_t run() const { return run_; }
     [[nodiscard]] const Clock& clock() const { return memory_.clock(self_); }
     [[nodiscard]] bool is_dead(int actor) const { return has(dead_, actor); }
+    /// Sleeps that lasted to their time-outs in this run, and actors that died in it.
+    [[nodiscard]] int timeouts() const { return timeouts_; }
+    [[nodiscard]] int deaths() const { return deaths_; }
     /// A call begins: what it finds is no repetition of the call before.
     void begin_call() { me().polls.forget(); }
     /// Nothing to do until the others have done all they can.
@@ -284,6 +296,8 @@ class Scheduler {
             return FutexResult::woken;
         }
         ++timeouts_;
+        if (plan_->oversleep == Oversleep::never) fail("a wake-up was missed");
+        if (plan_->oversleep == Oversleep::not_after_a_wake && wakes_ != 0) fail("woken in vain");
         come_round("its time is over");
         return FutexResult::timed_out;
     }
@@ -303,6 +317,7 @@ class Scheduler {
             ++woken;
         }
         note("wakes");
+        ++wakes_;
         changed();
         return woken;
     }
@@ -311,6 +326,7 @@ class Scheduler {
  private:
     static constexpr int kMostOutcomes = 32;
     static constexpr std::uint64_t kRest_ns = 20'000'000;
+    static constexpr std::uint64_t kMostSteps = 3000;
     static constexpr int kMostTimeouts = 24;  // in a run: more, and somebody waits for what never comes
 
     /// The loads between two pauses of a polling loop. A round that repeats the one before it need not be tried with newer stores, too:
@@ -365,6 +381,7 @@ class Scheduler {
 
     [[nodiscard]] std::string play(Scene& scene, const Plan& plan, Exploration& exploration) {
         plan_ = &plan;
+        scene_ = &scene;
         exploration_ = &exploration;
         ++run_;
         scene.arrange();
@@ -373,7 +390,7 @@ class Scheduler {
         exploration.begin(count_);
         dead_ = 0;
         now_ns_ = kDawn_ns;
-        timeouts_ = rests_ = deaths_ = spurious_ = 0;
+        timeouts_ = wakes_ = rests_ = deaths_ = spurious_ = 0;
         steps_ = 0;
         is_redundant_ = false;
         fault_.clear();
@@ -393,7 +410,6 @@ class Scheduler {
         if (memory_.has_race()) fault_ = "a data race";
         memory_.forget_race();
         if (is_redundant_ || !fault_.empty()) return std::exchange(fault_, {});
-        if (timeouts_ != 0 && !plan.may_oversleep) return "a wake-up was missed";
         return scene.judge();
     }
     [[noreturn]] void leave() {
@@ -418,6 +434,7 @@ class Scheduler {
         touches.add(Objects::kLives + self_, Access::write);
         (void)exploration_->executed(touches, nullptr, steps_of_all_);
         note("dies");
+        scene_->died(self_);
         vanish();
     }
 
@@ -457,6 +474,10 @@ class Scheduler {
         if ((ready | waiting) == 0) return Exploration::kRedundant;
         if (ready == 0 && timeouts_ + rests_ > kMostTimeouts) {
             fail("somebody living waits for ever");
+            return Exploration::kRedundant;
+        }
+        if (steps_ == kMostSteps) {
+            fail("a run without an end");
             return Exploration::kRedundant;
         }
         const int next = exploration_->next_actor(ready != 0 ? ready : waiting, steps_of_all_, ready == 0);
@@ -561,6 +582,7 @@ class Scheduler {
     std::array<Actor, kMostActors> actors_{};
     std::array<Step, kMostActors> steps_of_all_{};
     const Plan* plan_ = nullptr;
+    Scene* scene_ = nullptr;
     Exploration* exploration_ = nullptr;
     std::string* trace_ = nullptr;
     std::string fault_{};
@@ -571,6 +593,7 @@ class Scheduler {
     std::uint64_t now_ns_ = 0;
     std::uint64_t steps_ = 0;
     int timeouts_ = 0;
+    int wakes_ = 0;
     int rests_ = 0;
     int deaths_ = 0;
     int spurious_ = 0;

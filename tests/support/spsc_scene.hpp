@@ -5,6 +5,8 @@
 //   actor 2   an heir, where there is one: takes the seat of the one that died, and goes on
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -62,6 +64,7 @@ struct StreamPlan {
 };
 
 /// What the scenes of all streams share: the plan, the calls, how they wait and inherit. `Ends` knows the ring:
+///   bool kCountsMessages             its capacity is a number of messages
 ///   Status join_producer(), join_consumer()
 ///   Status push(value), claim_and_publish(value); Status pop(value), borrow_and_return(value)
 ///   std::size_t push_two(value, status), pop_two(values, status); void close(side); Control& control()
@@ -74,7 +77,7 @@ class StreamScene : public Scene {
     explicit StreamScene(StreamPlan plan)
         : plan_(std::move(plan)),
           ends_(plan_.capacity),
-          history_({.capacity = plan_.capacity, .refusals_alone = plan_.is_weak}) {}
+          history_({.capacity = Ends::kCountsMessages ? plan_.capacity : kMany, .refusals_alone = plan_.is_weak}) {}
 
     [[nodiscard]] int actors() const override { return plan_.heir_of < 0 ? 2 : 3; }
     void arrange() override {
@@ -103,12 +106,22 @@ class StreamScene : public Scene {
         history_.begin(std::move(inside));
         calls_.tell(history_);
         if (fault_ != nullptr) return fault_;
+        if (scheduler.deaths() == 0) expect_event_lines_left_in_order();
+        if (fault_ != nullptr) return fault_;
         return history_.is_explained(rest) ? "" : "no queue would have answered like this";
     }
 
  private:
     void expect(bool holds, const char* otherwise) {
         if (!holds && fault_ == nullptr) fault_ = otherwise;
+    }
+    void expect_event_lines_left_in_order() {
+        std::uint64_t missed = 0;
+        for (const bool of_readers : {true, false}) {
+            expect((line(of_readers).word.now() & detail::kWaitersMask) == 0, "one is counted asleep who is not");
+            missed += line(of_readers).missed_wakes.now();
+        }
+        expect(scheduler.timeouts() == 0 || missed != 0, "a missed wake-up was not counted");
     }
     [[nodiscard]] Line& line(bool of_readers) {
         return of_readers ? ends_.control().readable : ends_.control().writable;
@@ -151,7 +164,7 @@ class StreamScene : public Scene {
         expect(status == Status::ok || status == Status::full || status == Status::closed ||
                    status == Status::peer_lost,
                "a push answers strangely");
-        if (status != Status::ok) return calls_.refused(status);
+        if (status != Status::ok) return refused_push(status);
         calls_.pushed();
         if (plan_.wakes) wake(line(true), 1);
     }
@@ -162,10 +175,12 @@ class StreamScene : public Scene {
         Status status = Status::ok;
         const std::size_t count = ends_.push_two(first, status);
         for (std::size_t i = 0; i != count; ++i) calls_.pushed();
-        if (count != 2) calls_.refused(status);
+        if (count != 2) refused_push(status);
         calls_.forget_all_open();
         if (plan_.wakes && count != 0) wake(line(true), count);
     }
+    /// Where room is counted in bytes, "full" says nothing about messages.
+    void refused_push(Status status) { Ends::kCountsMessages ? calls_.refused(status) : calls_.forget(); }
     void pop_one(bool waits) {
         std::uint64_t value = 0;
         calls_.begin_pop();
@@ -235,6 +250,7 @@ class StreamScene : public Scene {
     }
 
     static constexpr std::uint64_t kPeriod_ns = 100'000'000;
+    static constexpr std::size_t kMany = 1000;
 
     StreamPlan plan_;
     Ends ends_;
@@ -246,17 +262,24 @@ class StreamScene : public Scene {
     const char* fault_ = nullptr;
 };
 
+inline void clear_event_lines(auto& control) {
+    for (auto* line : {&control.readable, &control.writable}) {
+        line->word.set(0);
+        line->missed_wakes.set(0);
+    }
+}
+
 /// `T` is a Sized.
 template <class T>
 class SpscEnds {
  public:
     static constexpr std::uint64_t kTorn = ~std::uint64_t{0};
+    static constexpr bool kCountsMessages = true;
 
     explicit SpscEnds(std::uint64_t capacity) : ring_(capacity) {}
     void arrange(std::uint64_t read, std::uint64_t written) {
         ring_.arrange(read, written);
-        ring_.control().readable.word.set(0);
-        ring_.control().writable.word.set(0);
+        clear_event_lines(ring_.control());
     }
     [[nodiscard]] auto& control() { return ring_.control(); }
     [[nodiscard]] Status join_producer() {

@@ -18,7 +18,8 @@ template <bool kLong>
 Findings play(StreamPlan plan, const Plan& how = {}) {
     plan.is_weak = how.weak;
     StreamScene<ByteEnds<kLong>> scene(plan);
-    const std::string kind = std::string("ByteRing") + (kLong ? " of long ones" : "") + (how.weak ? "" : ", sequential");
+    const std::string kind =
+        std::string("ByteRing") + (kLong ? " of long ones" : "") + (how.weak ? "" : ", sequential");
     return expect_all_runs_right(kind + ", " + plan.name(), scene, how);
 }
 /// From the start of the storage, and so that padding comes soon, or at once.
@@ -54,7 +55,8 @@ TEST(ScheduleBytes, MoreOperationsOfEachSide) {
         for (const Act writes : kWithoutWaiting)
             for (const Act reads : {Act::try_one, Act::two}) {
                 const StreamPlan plan{.producer = {count, writes}, .consumer = {count, reads}};
-                report(text_of(plan.producer, true) + " | " + text_of(plan.consumer, false), play_all_standings(plan));
+                report(text_of(plan.producer, true) + " | " + text_of(plan.consumer, false),
+                       play_all_standings(plan));
             }
     }
 }
@@ -65,18 +67,24 @@ TEST(ScheduleBytes, TheDeadHaveHeirs) {
                                   .consumer = {mortal == 1 ? act : Act::try_one, Act::try_one},
                                   .heir_of = mortal,
                                   .heir = {Act::two, Act::try_one}};
-            report(std::string(mortal == 0 ? "producer" : "consumer") + " dies in " + text_of({act, Act::try_one}, mortal == 0),
+            report(std::string(mortal == 0 ? "producer" : "consumer") + " dies in " +
+                       text_of({act, Act::try_one}, mortal == 0),
                    play_all_standings(plan, {.mortals = only(mortal)}));
         }
 }
 TEST(ScheduleBytes, TheEndOfAStreamAndTheWakeUps) {
     report("try_push, close | try_pop, try_pop",
-           play_all_standings({.producer = {Act::try_one, Act::close}, .consumer = {Act::try_one, Act::try_one}}));
+           play_all_standings(
+               {.producer = {Act::try_one, Act::close}, .consumer = {Act::try_one, Act::try_one}}));
     for (const bool weak : {false, true}) {
         const Plan how{.weak = weak, .oversleep = weak ? Oversleep::not_after_a_wake : Oversleep::never};
-        report("push | pop", play<true>({.producer = {Act::one}, .consumer = {Act::one}, .wakes = true}, how));
-        report("push | try_pop",
-               play<true>({.inside = 2, .producer = {Act::one}, .consumer = {Act::try_one, Act::try_one}, .wakes = true}, how));
+        report("push | pop",
+               play<true>({.producer = {Act::one}, .consumer = {Act::one}, .wakes = true}, how));
+        report("push | try_pop", play<true>({.inside = 2,
+                                             .producer = {Act::one},
+                                             .consumer = {Act::try_one, Act::try_one},
+                                             .wakes = true},
+                                            how));
     }
 }
 

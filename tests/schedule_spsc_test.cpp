@@ -100,7 +100,8 @@ TEST(ScheduleSpsc, WhoWaitsIsServedAndAMissedWakeUpCostsATimeOut) {
         report(text_of({writes}, true) + " | pop",
                play<Large>({.producer = {writes}, .consumer = {Act::one}, .wakes = true}, served));
     report("push | try_pop",
-           play<Large>({.inside = 1, .producer = {Act::one}, .consumer = {Act::try_one}, .wakes = true}, served));
+           play<Large>({.inside = 1, .producer = {Act::one}, .consumer = {Act::try_one}, .wakes = true},
+                       served));
     report("push, push | pop, pop",
            play<Large>({.producer = {Act::one, Act::one}, .consumer = {Act::one, Act::one}, .wakes = true},
                        {.strategy = {.most_runs = is_soak() ? ~std::uint64_t{0} : 200'000}}));

@@ -98,7 +98,9 @@ class ByteEnds {
     [[nodiscard]] static std::uint32_t size_of(std::uint64_t value) {
         return static_cast<std::uint32_t>(kLong || value % 3 == 2 ? kLargest : 8);
     }
-    [[nodiscard]] static std::uint32_t tag_of(std::uint64_t value) { return static_cast<std::uint32_t>(value + 100); }
+    [[nodiscard]] static std::uint32_t tag_of(std::uint64_t value) {
+        return static_cast<std::uint32_t>(value + 100);
+    }
     [[nodiscard]] static Bytes bytes_of(std::uint64_t value) {
         Bytes bytes{};
         bytes.fill(static_cast<std::byte>(value + 1));
@@ -109,7 +111,8 @@ class ByteEnds {
         if (status != Status::ok) return status;
         taken_ = consumer_.record();
         Bytes bytes{};
-        SchedulerEnv::copy_out(bytes.data(), consumer_.payload(taken_), std::min<std::size_t>(taken_.length, bytes.size()));
+        SchedulerEnv::copy_out(bytes.data(), consumer_.payload(taken_),
+                               std::min<std::size_t>(taken_.length, bytes.size()));
         consumer_.borrow();
         value = taken_.tag - 100;
         const Bytes expected = bytes_of(value);

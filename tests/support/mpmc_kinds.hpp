@@ -1,6 +1,7 @@
 // The rings of many as scenes play them: how messages are written and read in each.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,8 +23,9 @@ struct FixedKind {
     static constexpr bool kCountsMessages = true;
     static constexpr std::uint64_t kTorn = ~std::uint64_t{0};
 
-    static void fill(Memory& ring, std::uint64_t before, std::uint64_t inside, Memory::Word&) {
+    static std::uint64_t fill(Memory& ring, std::uint64_t before, std::uint64_t inside, Memory::Word&) {
         ring.arrange(before, before + inside);
+        return inside;
     }
     [[nodiscard]] static std::uint64_t room(const Memory& ring) { return ring.capacity(); }
 
@@ -81,10 +83,13 @@ struct UnitsKind {
     static constexpr bool kCountsMessages = false;
     static constexpr std::uint64_t kTorn = ~std::uint64_t{0};
 
-    static void fill(Memory& ring, std::uint64_t before, std::uint64_t inside, Memory::Word& intent) {
+    static std::uint64_t fill(Memory& ring, std::uint64_t before, std::uint64_t inside,
+                              Memory::Word& intent) {
         ring.arrange_empty(before);
         auto out = ring.producer(intent, false);
-        for (std::uint64_t i = 0; i != inside; ++i) (void)push(out, before + i);
+        std::uint64_t count = 0;
+        while (count != inside && push(out, before + count) == Status::ok) ++count;
+        return count;
     }
     [[nodiscard]] static std::uint64_t room(const Memory&) { return 1; }
 
@@ -104,7 +109,7 @@ struct UnitsKind {
     }
     /// One record for which more was claimed than it needs.
     static std::size_t push_two(Memory::Producer& out, std::uint64_t first, Status& status) {
-        status = out.prepare(std::min(out.memory().max_message(), 2 * kShort));
+        status = out.prepare(std::min<std::uint64_t>(out.memory().max_message(), 2 * kShort));
         if (status != Status::ok) return 0;
         const std::uint64_t mark = first + 1;
         SchedulerEnv::copy_in(out.place(), &mark, sizeof mark);

@@ -37,8 +37,8 @@ class MutationCampaign {
         laboratory.survey(false);
         for (const Site& site : laboratory.sites())
             for (const Mutant& mutant : mutants_of(site)) mutants_.push_back(mutant);
-        std::cout << cases_.size() << " scenes, " << runs_ << " runs, " << laboratory.sites().size() << " operations, "
-                  << mutants_.size() << " mutants\n";
+        std::cout << cases_.size() << " scenes, " << runs_ << " runs, " << laboratory.sites().size()
+                  << " operations, " << mutants_.size() << " mutants\n";
     }
     /// Tries every `step`th mutant.
     void run(std::size_t step) {
@@ -51,7 +51,8 @@ class MutationCampaign {
             if (how.empty()) survivors_.insert(name);
             std::cout << name << ": " << (how.empty() ? "SURVIVED" : how) << std::endl;
         }
-        std::cout << tried_ - survivors_.size() << " of " << tried_ << " mutants caught, " << runs_ << " runs\n";
+        std::cout << tried_ - survivors_.size() << " of " << tried_ << " mutants caught, " << runs_
+                  << " runs\n";
     }
     [[nodiscard]] std::size_t tried() const { return tried_; }
     [[nodiscard]] const std::set<std::string>& survivors() const { return survivors_; }

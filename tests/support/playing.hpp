@@ -41,6 +41,7 @@ inline Findings expect_all_runs_right(const std::string& name, Scene& scene, con
 
 inline void PrintTo(const Findings& findings, std::ostream* out) {  // NOLINT(readability-identifier-naming)
     *out << findings.runs << " runs";
+    if (!findings.is_complete) *out << ", not all there are";
     if (findings.redundant != 0) *out << ", " << findings.redundant << " given up";
     if (findings.deaths != 0) *out << ", " << findings.deaths << " with a death";
     if (findings.overslept != 0) *out << ", " << findings.overslept << " with a time-out";

@@ -46,18 +46,18 @@ class Scene {
 
 /// Whether a sleep may last to its time-out.
 enum class Oversleep : std::uint8_t {
-    allowed,          ///< it is counted
-    not_after_a_wake, ///< in a run in which somebody was woken: who is woken finds what he was woken for
+    allowed,           ///< it is counted
+    not_after_a_wake,  ///< in a run in which somebody was woken: who is woken finds what he was woken for
     never,
 };
 
 /// How a scene is played.
 struct Plan {
     Strategy strategy{};
-    bool weak = true;           // loads may find old stores
-    ActorSet mortals = 0;       // who may die
+    bool weak = true;      // loads may find old stores
+    ActorSet mortals = 0;  // who may die
     Oversleep oversleep = Oversleep::allowed;
-    int spurious = 0;           // how often in a run a weak exchange may fail for no reason
+    int spurious = 0;  // how often in a run a weak exchange may fail for no reason
 };
 
 struct Findings {
@@ -101,9 +101,11 @@ class Scheduler {
             if (fault.empty()) continue;
             findings.fault = fault;
             findings.schedule = exploration.schedule();
+            findings.is_complete = false;
             return findings;
         } while (exploration.advance());
-        findings.is_complete = exploration.runs() < plan.strategy.most_runs;
+        findings.is_complete =
+            plan.strategy.kind != Strategy::Kind::random && exploration.runs() < plan.strategy.most_runs;
         return findings;
     }
     /// Plays one run by its schedule and writes down every operation. Answers its fault.

@@ -77,7 +77,8 @@ class StreamScene : public Scene {
     explicit StreamScene(StreamPlan plan)
         : plan_(std::move(plan)),
           ends_(plan_.capacity),
-          history_({.capacity = Ends::kCountsMessages ? plan_.capacity : kMany, .refusals_alone = plan_.is_weak}) {}
+          history_({.capacity = Ends::kCountsMessages ? plan_.capacity : kMany,
+                    .refusals_alone = plan_.is_weak}) {}
 
     [[nodiscard]] int actors() const override { return plan_.heir_of < 0 ? 2 : 3; }
     void arrange() override {
@@ -118,7 +119,8 @@ class StreamScene : public Scene {
     void expect_event_lines_left_in_order() {
         std::uint64_t missed = 0;
         for (const bool of_readers : {true, false}) {
-            expect((line(of_readers).word.now() & detail::kWaitersMask) == 0, "one is counted asleep who is not");
+            expect((line(of_readers).word.now() & detail::kWaitersMask) == 0,
+                   "one is counted asleep who is not");
             missed += line(of_readers).missed_wakes.now();
         }
         expect(scheduler.timeouts() == 0 || missed != 0, "a missed wake-up was not counted");

@@ -1,6 +1,7 @@
 // The byte algorithm's ring in memory of our own: no segment, no names, no seats.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +27,14 @@ class MemoryByteRing {
     }
     MemoryByteRing(const MemoryByteRing&) = delete;
     MemoryByteRing& operator=(const MemoryByteRing&) = delete;
+
+    /// Empty again, as if nothing had ever been written.
+    void clear() {
+        std::fill(bytes_.begin(), bytes_.end(), Line{});
+        control_.read_pos.store(0, std::memory_order_relaxed);
+        control_.read_pos_published.store(0, std::memory_order_relaxed);
+        control_.closed.store(0, std::memory_order_relaxed);
+    }
 
     [[nodiscard]] const Memory& memory() const { return memory_; }
     [[nodiscard]] detail::SpscControl<Env>& control() { return control_; }

@@ -163,19 +163,21 @@ class WorkStorm {
             return 1;
         });
     }
-    /// False when it should end.
-    bool push_next(JoinableQueue<T>& mine) {
-        const std::uint64_t number = board_->next.fetch_add(1);
-        if (number >= kTasks) return false;
-        Fate& fate = board_->fates[number];
-        fate.attempted.store(1);
-        if (!mine.push(task_of(number, T{}))) return false;
-        fate.pushed.store(1);
-        return true;
-    }
+    /// As many as one round has room for; then it stays, to be killed there.
     int send(JoinableQueue<T>& mine, std::minstd_rand& random) {
-        while (board_->stop.load() == 0 && push_next(mine))
+        while (board_->stop.load() == 0) {
+            const std::uint64_t number =
+                board_->next.load() < kTasks ? board_->next.fetch_add(1) : std::uint64_t{kTasks};
+            if (number >= kTasks) {
+                std::this_thread::sleep_for(1ms);
+                continue;
+            }
+            Fate& fate = board_->fates[number];
+            fate.attempted.store(1);
+            if (!mine.push(task_of(number, T{}))) return 2;
+            fate.pushed.store(1);
             if (random() % 64 == 0) std::this_thread::sleep_for(100us);
+        }
         return 0;
     }
     int work(JoinableQueue<T>& mine, std::minstd_rand& random) {

@@ -7,8 +7,13 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
+
+#if defined(__x86_64__)
+#include <sys/user.h>
+#endif
 
 #include "support/child_process.hpp"
 
@@ -36,14 +41,16 @@ class SteppedChild {
         child.kill(SIGKILL);
         return child.join().killed_by(SIGKILL) ? end : End::failed;
     }
-    /// The same, but it is killed as soon as `is_time()`, which is asked before the first instruction and after each; or
-    /// `is_time(process number)`.
+    /// The same, but it is killed as soon as `is_time()`, `is_time(process number)` or `is_time(child)`, which is asked before the first
+    /// instruction and after each.
     template <class Body, class IsTime>
     [[nodiscard]] static End kill_when(IsTime&& is_time, Body&& body) {
         ChildProcess child = traced(body);
-        const auto ask = [&] {
+        const auto ask = [&](const ChildProcess& stepped) {
             if constexpr (std::is_invocable_v<IsTime&, pid_t>)
-                return is_time(child.pid());
+                return is_time(stepped.pid());
+            else if constexpr (std::is_invocable_v<IsTime&, const ChildProcess&>)
+                return is_time(stepped);
             else
                 return is_time();
         };
@@ -64,6 +71,16 @@ class SteppedChild {
         return go_on(child, PTRACE_CONT) && child.join().exited_with(0) ? end : End::failed;
     }
 
+    /// Whether its next instruction is a system call; where we cannot tell, none is.
+    [[nodiscard]] static bool is_at_system_call([[maybe_unused]] const ChildProcess& child) {
+#if defined(__x86_64__)
+        const long at = ::ptrace(PTRACE_PEEKUSER, child.pid(), offsetof(user, regs.rip), nullptr);
+        return (::ptrace(PTRACE_PEEKTEXT, child.pid(), at, nullptr) & 0xffff) == 0x050f;
+#else
+        return false;
+#endif
+    }
+
  private:
     template <class Body>
     [[nodiscard]] static ChildProcess traced(Body& body) {
@@ -82,7 +99,13 @@ class SteppedChild {
     static End step_until(ChildProcess& child, IsTime&& is_time) {
         if (next_stop(child) != SIGSTOP)
             return child.join().exited_with(kCannotBeTriedHere) ? End::cannot_be_traced : End::failed;
-        while (!is_time()) {
+        const auto is_time_now = [&] {
+            if constexpr (std::is_invocable_v<IsTime&, const ChildProcess&>)
+                return is_time(child);
+            else
+                return is_time();
+        };
+        while (!is_time_now()) {
             if (!go_on(child, PTRACE_SINGLESTEP)) return End::failed;
             const int stop = next_stop(child);
             if (stop == SIGSTOP) return End::finished;

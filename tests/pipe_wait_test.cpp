@@ -141,19 +141,18 @@ TYPED_TEST(PipeInEpoll, BothEndsWaitAtOnceAndEachHearsItsOwnMessages) {
     auto& [here, there] = this->ends;
     const int at_here = here.readable_fd();
     const int at_there = there.readable_fd();
-    ASSERT_TRUE(settle(at_here, this->draining(here)));
-    ASSERT_TRUE(settle(at_there, this->draining(there)));
-    for (std::uint64_t i = 0; i != 100; ++i) {
+    for (std::uint64_t i = 0; i != 20; ++i) {
+        // From here on only the bells speak: the first timers have come, and the next ones come in an hour.
+        ASSERT_TRUE(settle(at_here, this->draining(here)));
+        ASSERT_TRUE(settle(at_there, this->draining(there)));
         ASSERT_TRUE(here.send(i));
         ASSERT_TRUE(becomes_readable(at_there));
         ASSERT_FALSE(is_readable(at_here));
         ASSERT_TRUE(there.send(i));
         ASSERT_TRUE(becomes_readable(at_here));
-        this->draining(here)();  // must not silence what was told to the other end
-        ASSERT_TRUE(is_readable(at_there));
+        this->draining(here)();
+        ASSERT_TRUE(is_readable(at_there)) << "silencing one must not take away what was told to the other";
         ASSERT_EQ(*there.try_recv(), i);
-        ASSERT_FALSE(there.try_recv());
-        ASSERT_FALSE(is_readable(at_there));
     }
 }
 

@@ -181,10 +181,11 @@ class PipeEndBase {
     template <class Call>
     [[nodiscard]] auto receiving_now(Call&& call) -> decltype(call(std::declval<Consumer&>())) {
         return receiving([&](Consumer& in) {
-            auto answer = call(in);
-            if (answer || !asks_after(answer.error())) [[likely]]
-                return answer;
-            return call(in);
+            auto answer =
+                call(in);  // one variable and one return, so that it is filled where the caller has it
+            if (!answer && asks_after(answer.error())) [[unlikely]]
+                answer = call(in);
+            return answer;
         });
     }
 

@@ -125,8 +125,8 @@ bool Workbench::take_over(std::uint32_t index) noexcept {
     return true;
 }
 
-bool Workbench::is_deserted(std::uint32_t own_consumers) const noexcept {
-    bool waits = false;
+bool Workbench::is_deserted(bool in_ring, std::uint32_t own_consumers) const noexcept {
+    bool waits = in_ring;
     std::uint32_t workers = 0;
     for (std::uint32_t index = 0; index != leases_.records().count(); ++index) {
         waits = waits || is_left_behind(index);

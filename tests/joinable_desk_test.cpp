@@ -64,6 +64,30 @@ class JoinableDesk : public testing::Test {
     }
 };
 
+// ---- a queue without workers -----------------------------------------------------------------------------------------
+
+TEST_F(JoinableDesk, JoinSaysSoWhenTheOnlyWorkerDiedWhereverItsTaskStandsNow) {
+    for (const bool in_the_ring : {false, true}) {
+        auto queue = make(Delivery::at_least_once);
+        ASSERT_TRUE(queue.push(7));
+        live_and_die([&] {
+            if (in_the_ring) {  // claimed, and not yet at a desk
+                const std::shared_ptr<Segment> segment(std::shared_ptr<Segment>{}, &queue.segment());
+                auto in = detail::RingAccess::make<MpmcRing<std::uint64_t>>(segment).consumer();
+                const auto view = in.next();
+                ::raise(SIGKILL);
+            }
+            auto mine = queue.attach();
+            const auto task = mine.pop();
+            ::raise(SIGKILL);
+        });
+        EXPECT_EQ(queue.join_for(20s).error(), Status::peer_lost);
+        EXPECT_EQ(queue.unfinished(), 1U);
+        EXPECT_TRUE(queue.attach().pop()->redelivered());
+        EXPECT_TRUE(queue.join());
+    }
+}
+
 // ---- records of the dead ---------------------------------------------------------------------------------------------
 
 TEST_F(JoinableDesk, ThatTakesTheRecordOfADeadSenderFirstRepairsWhatThatHadClaimed) {

@@ -199,6 +199,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             return adopted != nullptr ? Status::ok : status;
         };
         if (const Status status = call(attempt); status != Status::ok) return status;
+        if (adopted != nullptr) in_.left_there();  // whatever woke us may be another's
         detail::Desk& desk = adopted != nullptr ? *adopted : *free;
         Result<T> value = adopted != nullptr ? in_.read_again(desk, *bench_) : in_.move_to(desk, *bench_);
         if (!value) return value.error();
@@ -225,7 +226,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             const auto examine = [&]() noexcept {
                 (void)out.recover();
                 settle_the_dead();
-                deserted = bench_->is_deserted(in_ ? 1 : 0);
+                deserted = bench_->is_deserted(left.has_orphan(), in_ ? 1 : 0);
             };
             Status status = look();
             if (status == Status::busy) {

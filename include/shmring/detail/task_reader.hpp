@@ -20,6 +20,7 @@ class TaskReader : public Lane::Consumer {
     using Value = Result<typename Lane::Value>;
 
  public:
+    using Consumer::left_there;
     using Consumer::once;
     using Consumer::settle_past_of;
     using Consumer::usable;

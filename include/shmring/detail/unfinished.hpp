@@ -30,9 +30,6 @@ class Unfinished {
         const std::uint64_t first = oldest(tail);
         const std::uint64_t head =
             std::clamp(slots_.control().head.load(acquire), first, tail);  // [advance] acquire side
-        for (std::uint64_t position = first; position != head; ++position) {
-            if (is_message(position)) return false;
-        }
         // Nobody has come to these yet: nothing may be there but what is to be stepped over.
         for (std::uint64_t position = head; position < tail;) {
             const Slot<Env> slot = slots_.at(position);
@@ -41,17 +38,31 @@ class Unfinished {
             if (places == 0) return false;
             position += places;
         }
+        for (std::uint64_t position = first; position != head; ++position) {
+            if (is_message(position)) return false;
+        }
         return true;
     }
     /// Messages that are published and not handed back: exact while nobody moves.
     [[nodiscard]] std::uint64_t count() const noexcept {
         const std::uint64_t last = tail();
-        if (last >= kMaxPosition) return 0;
+        if (!is_possible(last)) return 0;
         std::uint64_t sum = 0;
         for (std::uint64_t position = oldest(last); position != last; ++position) {
             if (is_message(position)) ++sum;
         }
         return sum;
+    }
+    /// Whether a message whose consumer died with it waits for another: a scan.
+    [[nodiscard]] bool has_orphan() const noexcept {
+        const std::uint64_t last = tail();
+        if (!is_possible(last)) return false;
+        for (std::uint64_t position = oldest(last); position != last; ++position) {
+            const Slot<Env> slot = slots_.at(position);
+            const SlotWord word = slot.read();
+            if (word.lap() == slot.lap() && word.state() == SlotState::orphaned) return true;
+        }
+        return false;
     }
     /// Whether the message of this position and delivery is in the ring, in somebody's hand, and not handed back.
     [[nodiscard]] bool holds(std::uint64_t position, std::uint64_t deliveries) const noexcept {

@@ -88,8 +88,8 @@ class Workbench {
         }
         return nullptr;
     }
-    /// Whether a dead worker's task waits for a worker and there is none but ourselves.
-    [[nodiscard]] bool is_deserted(std::uint32_t own_consumers) const noexcept;
+    /// Whether a dead worker's task waits for a worker, at a desk or (`in_ring`) in the ring, and there is none but ourselves.
+    [[nodiscard]] bool is_deserted(bool in_ring, std::uint32_t own_consumers) const noexcept;
     [[nodiscard]] const LeaseTable& leases() const noexcept { return leases_; }
     void wake_joiners() noexcept { EventCount<ShippedEnv>::notify_all(leases_.control().finished); }
 

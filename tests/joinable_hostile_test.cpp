@@ -22,6 +22,7 @@ TEST(JoinableHostile, JoinComesBackFromPositionsThatCannotBe) {
         for (const std::uint64_t tail : {std::uint64_t{0}, std::uint64_t{6}, std::uint64_t{1} << 40,
                                          (std::uint64_t{1} << 55) - 1, std::uint64_t{1} << 60}) {
             auto queue = JoinableQueue<std::uint64_t>::anonymous({.capacity = 4, .participants = 4});
+            ASSERT_TRUE(queue.join_for(0ns));  // it has its records now: who comes later is refused
             auto& control = crowd_control(queue.segment());
             control.head.store(head, std::memory_order_relaxed);
             control.tail.store(tail, std::memory_order_relaxed);

@@ -66,7 +66,7 @@ struct TortureReport {
 
     void print(const std::string& path) const {
         char line[256];
-        std::snprintf(line, sizeof line, "%-60s %12llu %9llu %6llu %5llu %5llu %8llu %9.2f", path.c_str(),
+        std::snprintf(line, sizeof line, "%-72s %12llu %9llu %6llu %5llu %5llu %8llu %9.2f", path.c_str(),
                       static_cast<unsigned long long>(instructions),
                       static_cast<unsigned long long>(effective), static_cast<unsigned long long>(kills),
                       static_cast<unsigned long long>(hung), static_cast<unsigned long long>(lost),
@@ -92,7 +92,8 @@ class Torture {
         if (delivery == Delivery::at_least_once) name += ", at least once";
         if (path.literally) name += " (each instruction)";
         TortureReport report;
-        const std::uint64_t stride = is_soak() ? 1 : path.quick_stride;
+        constexpr std::uint64_t kThin = Kind::kIsQueue ? 5 : 1;  // a queue is its ring in other words
+        const std::uint64_t stride = is_soak() ? 1 : kThin * path.quick_stride;
         std::uint64_t steps = 0;
         for (bool finished = false; !finished; steps += stride) {
             SCOPED_TRACE(name + ", killed after " + std::to_string(steps) +

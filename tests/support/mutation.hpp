@@ -10,6 +10,7 @@
 #include <source_location>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace shmring::test {
@@ -31,6 +32,9 @@ struct Site {
                std::strcmp(where.file_name(), file.c_str()) == 0;
     }
 };
+
+/// By their places.
+using SiteMap = std::map<std::tuple<std::string, unsigned, unsigned>, Site>;
 
 /// What happens to a site.
 struct Mutant {
@@ -119,12 +123,14 @@ class Laboratory {
         is_breeding_ = true;
     }
     void stop() { is_breeding_ = false; }
-    /// Whether the mutated operation was ever come to since breed().
-    void survey(bool on) { is_surveying_ = on; }
-    [[nodiscard]] std::vector<Site> sites() const {
-        std::vector<Site> all;
-        for (const auto& [place, site] : sites_) all.push_back(site);
-        return all;
+    /// Notes from now on where operations come from.
+    void begin_survey() {
+        sites_.clear();
+        is_surveying_ = true;
+    }
+    [[nodiscard]] SiteMap end_survey() {
+        is_surveying_ = false;
+        return std::move(sites_);
     }
 
     [[nodiscard]] Decree judge(const std::source_location& where, Operation operation,
@@ -150,7 +156,7 @@ class Laboratory {
     Mutant mutant_{};
     bool is_breeding_ = false;
     bool is_surveying_ = false;
-    std::map<std::tuple<std::string, unsigned, unsigned>, Site> sites_{};
+    SiteMap sites_{};
 };
 inline Laboratory laboratory;
 

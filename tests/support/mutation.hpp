@@ -7,11 +7,12 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
-#include <source_location>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include "support/where.hpp"
 
 namespace shmring::test {
 
@@ -27,7 +28,7 @@ struct Site {
     std::memory_order failure = std::memory_order_relaxed;
 
     [[nodiscard]] auto place() const { return std::tuple(file, line, column); }
-    [[nodiscard]] bool is(const std::source_location& where) const {
+    [[nodiscard]] bool is(const Where& where) const {
         return where.line() == line && where.column() == column &&
                std::strcmp(where.file_name(), file.c_str()) == 0;
     }
@@ -133,8 +134,7 @@ class Laboratory {
         return std::move(sites_);
     }
 
-    [[nodiscard]] Decree judge(const std::source_location& where, Operation operation,
-                               std::memory_order order,
+    [[nodiscard]] Decree judge(const Where& where, Operation operation, std::memory_order order,
                                std::memory_order failure = std::memory_order_relaxed) {
         Decree decree{order, failure};
         if (is_surveying_) [[unlikely]]

@@ -219,6 +219,7 @@ class Exploration {
     }
     /// One run, by such a text; beyond its end by default.
     void follow(const std::string& schedule) {
+        strategy_.kind = Strategy::Kind::every;
         nodes_.clear();
         for (const char each : schedule) {
             if (each >= 'a') {

@@ -68,7 +68,8 @@ class CrowdScene : public Scene {
         calls_.clear();
         next_ = 50;
         gone_ = taken_again_ = heirs_gone_ = 0;
-        pushes_ = pops_ = uncounted_ = 0;
+        pushes_ = pops_ = uncounted_ = last_words_ = 0;
+        is_closed_ = false;
         fault_ = nullptr;
     }
     void act(int actor) override {
@@ -98,11 +99,13 @@ class CrowdScene : public Scene {
         const std::uint64_t claims = (control.tail.now() & ~detail::kTailClosed) - plan_.before;
         if (skipped_are_known())
             expect(control.skipped.now() + came >= claims, "too few were counted as skipped");
+        expect(!is_closed_ || (control.tail.now() & detail::kTailClosed) != 0, "the end was not noted");
         if (fault_ == nullptr) expect_usable();
         expect(!calls_.is_impossible(), "it came again, and nobody had died with it");
         if (fault_ != nullptr) return fault_;
         history_.begin(std::move(inside));
-        calls_.tell(history_);
+        // What was claimed in vain takes room that no queue has.
+        calls_.tell(history_, Kind::kCountsMessages && scheduler.deaths() == 0 && !drops());
         return history_.is_explained(rest) ? "" : "no queue would have answered like this";
     }
 
@@ -190,7 +193,10 @@ class CrowdScene : public Scene {
     void write(typename Memory::Producer out, int record, const Acts& acts) {
         for (const Act act : acts) {
             if (act == Act::close) {
+                const std::uint64_t last_words = 1;
+                SchedulerEnv::copy_in(&last_words_, &last_words, sizeof last_words);
                 detail::close_tail(ring_.control());
+                is_closed_ = true;
                 continue;
             }
             if (act == Act::in_place) {
@@ -205,7 +211,7 @@ class CrowdScene : public Scene {
                 Status status = Status::ok;
                 const std::size_t count = Kind::push_two(out, first, status);
                 for (std::size_t i = 0; i != count; ++i) pushed();
-                if (count == 0) refused_push(status);
+                if (count == 0) calls_.refused(status);
                 calls_.forget_all_open();
                 continue;
             }
@@ -216,17 +222,12 @@ class CrowdScene : public Scene {
             }
             expect(status == Status::ok || status == Status::full || status == Status::closed,
                    "a push answers strangely");
-            status == Status::ok ? pushed() : refused_push(status);
+            status == Status::ok ? pushed() : calls_.refused(status);
         }
     }
     void pushed() {
         ++pushes_;
         calls_.pushed();
-    }
-    /// What was claimed in vain takes room that no queue has.
-    void refused_push(Status status) {
-        if (!Kind::kCountsMessages || scheduler.deaths() != 0 || drops()) return calls_.forget();
-        calls_.refused(status);
     }
     void read(typename Memory::Consumer in, int record, const Acts& acts) {
         for (const Act act : acts) {
@@ -257,6 +258,11 @@ class CrowdScene : public Scene {
     void refused_pop(Status status) {
         expect(status == Status::empty || status == Status::busy || status == Status::closed,
                "a pop answers strangely");
+        if (status == Status::closed) {  // who hears of the end sees what was done before it
+            std::uint64_t last_words = 0;
+            SchedulerEnv::copy_out(&last_words, &last_words_, sizeof last_words);
+            expect(last_words == 1, "the end came without what was before it");
+        }
         calls_.refused(status);
     }
     void accept(const typename Memory::Consumer& in, std::uint64_t value) {
@@ -330,6 +336,8 @@ class CrowdScene : public Scene {
     std::uint64_t pops_ = 0;
     std::uint64_t uncounted_ =
         0;  // readers that died with a call that was over for the ring: they may have taken a message along
+    alignas(8) std::uint64_t last_words_ = 0;  // of the one who closes
+    bool is_closed_ = false;
     const char* fault_ = nullptr;
 };
 

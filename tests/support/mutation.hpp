@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
-#include <source_location>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
+
+#include "support/where.hpp"
 
 namespace shmring::test {
 
@@ -26,11 +28,14 @@ struct Site {
     std::memory_order failure = std::memory_order_relaxed;
 
     [[nodiscard]] auto place() const { return std::tuple(file, line, column); }
-    [[nodiscard]] bool is(const std::source_location& where) const {
+    [[nodiscard]] bool is(const Where& where) const {
         return where.line() == line && where.column() == column &&
                std::strcmp(where.file_name(), file.c_str()) == 0;
     }
 };
+
+/// By their places.
+using SiteMap = std::map<std::tuple<std::string, unsigned, unsigned>, Site>;
 
 /// What happens to a site.
 struct Mutant {
@@ -119,16 +124,17 @@ class Laboratory {
         is_breeding_ = true;
     }
     void stop() { is_breeding_ = false; }
-    /// Whether the mutated operation was ever come to since breed().
-    void survey(bool on) { is_surveying_ = on; }
-    [[nodiscard]] std::vector<Site> sites() const {
-        std::vector<Site> all;
-        for (const auto& [place, site] : sites_) all.push_back(site);
-        return all;
+    /// Notes from now on where operations come from.
+    void begin_survey() {
+        sites_.clear();
+        is_surveying_ = true;
+    }
+    [[nodiscard]] SiteMap end_survey() {
+        is_surveying_ = false;
+        return std::move(sites_);
     }
 
-    [[nodiscard]] Decree judge(const std::source_location& where, Operation operation,
-                               std::memory_order order,
+    [[nodiscard]] Decree judge(const Where& where, Operation operation, std::memory_order order,
                                std::memory_order failure = std::memory_order_relaxed) {
         Decree decree{order, failure};
         if (is_surveying_) [[unlikely]]
@@ -150,7 +156,7 @@ class Laboratory {
     Mutant mutant_{};
     bool is_breeding_ = false;
     bool is_surveying_ = false;
-    std::map<std::tuple<std::string, unsigned, unsigned>, Site> sites_{};
+    SiteMap sites_{};
 };
 inline Laboratory laboratory;
 

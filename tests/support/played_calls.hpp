@@ -71,14 +71,17 @@ class PlayedCalls {
         while (open_of_self() != count_of_self()) forget();
     }
 
-    /// Hands all calls over to a checker.
-    void tell(QueueHistory& history) const {
+    /// Hands all calls over to a checker; without the pushes that found no room, where room may be taken by what nobody sees.
+    void tell(QueueHistory& history, bool with_refused_pushes = true) const {
         std::array<const Call*, QueueHistory::kMostCalls> all{};
         std::array<std::size_t, QueueHistory::kMostCalls> rank{};
         std::array<int, QueueHistory::kMostCalls> actor{};
         std::size_t count = 0;
         for (std::size_t who = 0; who != calls_.size(); ++who)
             for (std::size_t i = 0; i != counts_[who].all; ++i) {
+                const bool found_no_room = calls_[who][i].kind == QueueCall::Kind::push &&
+                                           calls_[who][i].answer == QueueCall::Answer::refused;
+                if (found_no_room && !with_refused_pushes) continue;
                 all.at(count) = &calls_[who][i];
                 actor.at(count) = static_cast<int>(who);
                 rank.at(count++) = i;

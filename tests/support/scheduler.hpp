@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +21,7 @@
 #include "support/exploration.hpp"
 #include "support/relay.hpp"
 #include "support/weak_memory.hpp"
+#include "support/where.hpp"
 
 namespace shmring::test {
 
@@ -161,8 +161,7 @@ class Scheduler {
 
     // ---- for the Env: operations of the actor that runs ------------------------------------------------------------------
 
-    [[nodiscard]] std::uint64_t load(const std::uint64_t& word, std::memory_order order,
-                                     const std::source_location& where) {
+    [[nodiscard]] std::uint64_t load(const std::uint64_t& word, std::memory_order order, const Where& where) {
         const int location = memory_.location_at(&word, word);
         if (const int again = me().polls.repeats(location); again >= 0) {
             if (again >= memory_.readable(self_, location, order).first)
@@ -186,8 +185,7 @@ class Scheduler {
         if (trace_ != nullptr) note("loads", &word, value, where, order, range.last - index);
         return value;
     }
-    void store(std::uint64_t& word, std::uint64_t value, std::memory_order order,
-               const std::source_location& where) {
+    void store(std::uint64_t& word, std::uint64_t value, std::memory_order order, const Where& where) {
         const int location = memory_.location_at(&word, word);
         const Step step = step_on(location, Access::write, order);
         await_turn(step);
@@ -198,8 +196,7 @@ class Scheduler {
         if (trace_ != nullptr) note("stores", &word, value, where, order);
     }
     template <class Change>
-    std::uint64_t change(std::uint64_t& word, Change&& change, std::memory_order order,
-                         const std::source_location& where) {
+    std::uint64_t change(std::uint64_t& word, Change&& change, std::memory_order order, const Where& where) {
         const int location = memory_.location_at(&word, word);
         const Step step = step_on(location, Access::write, order);
         await_turn(step);
@@ -213,8 +210,7 @@ class Scheduler {
     }
     /// Fails where the last value is another one, where an old one that it may see is, and, if it is weak, now and then for nothing.
     bool compare_exchange(std::uint64_t& word, std::uint64_t& expected, std::uint64_t desired, bool is_weak,
-                          std::memory_order order, std::memory_order failure,
-                          const std::source_location& where) {
+                          std::memory_order order, std::memory_order failure, const Where& where) {
         const int location = memory_.location_at(&word, word);
         const Step step = step_on(location, Access::write, order);
         await_turn(step);
@@ -564,7 +560,7 @@ class Scheduler {
     void note(const char* what) {
         if (trace_ != nullptr) *trace_ += std::string(1, static_cast<char>('a' + self_)) + " " + what + "\n";
     }
-    void note(const char* what, const void* word, std::uint64_t value, const std::source_location& where,
+    void note(const char* what, const void* word, std::uint64_t value, const Where& where,
               std::memory_order order, int age = 0) {
         const std::string_view path = where.file_name();
         const std::string_view file = path.substr(path.rfind('/') + 1);

@@ -7,12 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <source_location>
 #include <utility>
 
 #include "shmring/detail/platform.hpp"
 #include "support/mutation.hpp"
 #include "support/scheduler.hpp"
+#include "support/where.hpp"
 
 namespace shmring::test {
 
@@ -30,8 +30,6 @@ struct Postponed {
 };
 
 struct SchedulerEnv {
-    using Where = std::source_location;
-
     template <class T>
     class Atom {
         static_assert(sizeof(T) == sizeof(std::uint64_t));

@@ -118,7 +118,7 @@ TEST(AThousandPipes, EndWithTheirVisitorsAndLeaveNothingBehind) {
                     return 1;
             }
         });
-        there.close();  // our copy
+        EXPECT_TRUE(there.close());  // our copy
         if (!sends) {
             EXPECT_TRUE(here.send(visit));
         } else {

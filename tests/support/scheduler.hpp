@@ -66,11 +66,12 @@ struct Findings {
     std::uint64_t overslept = 0;  // runs in which a sleep lasted to its time-out
     std::uint64_t deaths = 0;     // runs in which somebody died
     std::uint64_t steps = 0;
-    std::string fault{};       // of the first run that failed; none: empty
-    std::string schedule{};    // and its decisions
-    bool is_complete = false;  // nothing is left to explore
+    std::string fault{};      // of the first run that failed; none: empty
+    std::string schedule{};   // and its decisions
+    bool is_complete = true;  // nothing is left to explore
 
     void add(const Findings& other) {
+        is_complete = is_complete && other.is_complete;
         runs += other.runs;
         redundant += other.redundant;
         overslept += other.overslept;

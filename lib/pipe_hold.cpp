@@ -22,8 +22,11 @@ namespace {
 }  // namespace
 
 PipeHold::PipeHold(std::shared_ptr<Segment> segment, PipeSide side, SetupError& error) noexcept
-    : segment_(std::move(segment)), side_(side), shape_(segment_->geometry().pipe_shape) {
-    if ((shape_ & kPipeTethered) == 0) return;
+    : segment_(std::move(segment)), side_(side) {
+    const std::uint32_t shape = segment_->geometry().pipe_shape;
+    reads_ = has_lane_to(side, shape);
+    writes_ = has_lane_to(other_side(side), shape);
+    if ((shape & kPipeTethered) == 0) return;
     SetupReport report(error, "hold an end of a pipe");
     std::error_code code;
     tether_ = platform::Tether::take(segment_->descriptor(), segment_->file_identity(),
@@ -39,7 +42,8 @@ PipeHold& PipeHold::operator=(PipeHold&& other) noexcept {
     if (this == &other) return *this;
     segment_ = std::move(other.segment_);
     side_ = other.side_;
-    shape_ = other.shape_;
+    reads_ = other.reads_;
+    writes_ = other.writes_;
     tether_ = std::move(other.tether_);
     state_.store(other.state_.exchange(kClosed, relaxed),
                  relaxed);  // nobody else uses an object that is moved

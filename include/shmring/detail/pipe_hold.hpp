@@ -35,8 +35,8 @@ class PipeHold {
     [[nodiscard]] explicit operator bool() const noexcept { return segment_ != nullptr; }
     [[nodiscard]] const std::shared_ptr<Segment>& segment() const noexcept { return segment_; }
     [[nodiscard]] PipeSide side() const noexcept { return side_; }
-    [[nodiscard]] bool reads() const noexcept { return has_lane_to(side_, shape_); }
-    [[nodiscard]] bool writes() const noexcept { return has_lane_to(other_side(side_), shape_); }
+    [[nodiscard]] bool reads() const noexcept { return reads_; }
+    [[nodiscard]] bool writes() const noexcept { return writes_; }
     /// One load. Whether bound by this process is another question: a forked child has a copy of this.
     [[nodiscard]] bool bound() const noexcept {
         return state_.load(acquire) == kBound;  // [bind] acquire side
@@ -70,7 +70,8 @@ class PipeHold {
 
     std::shared_ptr<Segment> segment_{};
     PipeSide side_ = PipeSide::first;
-    std::uint32_t shape_ = 0;
+    bool reads_ = false;
+    bool writes_ = false;
     platform::Tether tether_{};
     std::atomic<std::uint64_t> state_{kUnbound};
 };

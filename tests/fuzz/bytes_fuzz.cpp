@@ -4,15 +4,12 @@
 #include <cstdint>
 
 #include "fuzz_game.hpp"
+#include "fuzz_target.hpp"
 #include "shmring/byte_ring.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    using namespace shmring;
-    using namespace shmring::test;
-    FuzzInput input(data, size);
+void shmring::test::fuzz(FuzzInput& input) {
     const ByteRingOptions options{.capacity_bytes = 128 + 8 * input.choose(200),
                                   .alignment = input.choose(2) == 0 ? 8U : 64U,
                                   .participants = 4};
     play<ByteRing, ByteCalls>(options, input);
-    return 0;
 }

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "fuzz_memory.hpp"
+#include "fuzz_target.hpp"
 #include "shmring/codec.hpp"
 
 namespace {
@@ -27,8 +29,8 @@ void decode(Bytes from) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const Bytes from(reinterpret_cast<const std::byte*>(data), size);
+void shmring::test::fuzz(FuzzInput& input) {
+    const Bytes from = std::as_bytes(input.rest());
     decode<std::uint32_t>(from);
     decode<std::array<std::uint64_t, 3>>(from);
     decode<std::string>(from);
@@ -36,5 +38,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     decode<std::vector<std::string>>(from);
     decode<std::vector<std::vector<std::uint32_t>>>(from);
     decode<std::vector<std::vector<std::string>>>(from);
-    return 0;
 }

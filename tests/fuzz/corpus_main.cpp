@@ -10,7 +10,7 @@
 #include <iterator>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "fuzz_target.hpp"
 
 namespace {
 
@@ -18,7 +18,8 @@ int run_over(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     const std::vector<char> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     ::alarm(20);  // one that hangs is a finding
-    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    shmring::test::FuzzInput input(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    shmring::test::fuzz(input);
     return 1;
 }
 
@@ -26,7 +27,8 @@ int run_over(const std::filesystem::path& path) {
 
 int main(int argc, char** argv) {
     int inputs = 0;
-    LLVMFuzzerTestOneInput(nullptr, 0);
+    shmring::test::FuzzInput nothing(nullptr, 0);
+    shmring::test::fuzz(nothing);
     for (int i = 1; i < argc; ++i) {
         if (!std::filesystem::is_directory(argv[i])) {
             inputs += run_over(argv[i]);

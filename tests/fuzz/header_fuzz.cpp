@@ -5,14 +5,12 @@
 #include <cstring>
 
 #include "fuzz_kinds.hpp"
+#include "fuzz_target.hpp"
 #include "shmring/detail/segment_header.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    using namespace shmring;
-    using namespace shmring::test;
+void shmring::test::fuzz(FuzzInput& input) {
     static const FuzzMemory memory;
     const std::span<std::byte> room = memory.last(32 * std::size_t{1024});
-    FuzzInput input(data, size);
     SegmentOptions options = memory.options();
     if (input.choose(2) == 0) options.liveness_descriptor = -1;
     const std::size_t kind = input.choose(kFuzzKinds);
@@ -31,5 +29,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint64_t sum = detail::header_checksum(room.data());
     std::memcpy(room.data() + offsetof(detail::SegmentHeader, checksum), &sum, sizeof sum);
     open_as_every_kind(room, options, input);
-    return 0;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fuzz_game.hpp"
+#include "fuzz_target.hpp"
 #include "shmring/byte_ring.hpp"
 #include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"
@@ -77,8 +78,7 @@ void play_disturbed(Options options, FuzzInput& input) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    FuzzInput input(data, size);
+void shmring::test::fuzz(FuzzInput& input) {
     const std::size_t kind = input.choose(4);
     if (kind == 0)
         play_disturbed<SpscRing<std::uint64_t>, FixedCalls<std::uint64_t>>(RingOptions{.capacity = 9}, input);
@@ -87,5 +87,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         play_disturbed<MpmcRing<std::uint64_t>, FixedCalls<std::uint64_t>>(MpmcRingOptions{.capacity = 4},
                                                                            input);
     if (kind == 3) play_disturbed<MpmcByteRing, ByteCalls>(MpmcByteRingOptions{.capacity_bytes = 512}, input);
-    return 0;
 }

@@ -5,12 +5,10 @@
 #include <cstdint>
 
 #include "fuzz_game.hpp"
+#include "fuzz_target.hpp"
 #include "shmring/mpmc_byte_ring.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    using namespace shmring;
-    using namespace shmring::test;
-    FuzzInput input(data, size);
+void shmring::test::fuzz(FuzzInput& input) {
     const std::uint64_t units = 1 + input.choose(12);
     const MpmcByteRingOptions options{
         .capacity_bytes = 64 * units,
@@ -18,5 +16,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         .delivery = input.choose(2) == 0 ? Delivery::at_most_once : Delivery::at_least_once,
         .participants = 4};
     play<MpmcByteRing, ByteCalls>(options, input);
-    return 0;
 }

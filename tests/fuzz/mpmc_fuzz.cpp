@@ -6,13 +6,11 @@
 #include <cstdint>
 
 #include "fuzz_game.hpp"
+#include "fuzz_target.hpp"
 #include "shmring/mpmc_ring.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    using namespace shmring;
-    using namespace shmring::test;
+void shmring::test::fuzz(FuzzInput& input) {
     using Large = std::array<std::uint64_t, 9>;
-    FuzzInput input(data, size);
     const MpmcRingOptions options{
         .capacity = 1 + input.choose(9),
         .delivery = input.choose(2) == 0 ? Delivery::at_most_once : Delivery::at_least_once,
@@ -21,5 +19,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         play<MpmcRing<std::uint64_t>, FixedCalls<std::uint64_t>>(options, input);
     else
         play<MpmcRing<Large>, FixedCalls<Large>>(options, input);
-    return 0;
 }

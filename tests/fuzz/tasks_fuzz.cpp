@@ -11,6 +11,7 @@
 
 #include "fuzz_input.hpp"
 #include "fuzz_memory.hpp"
+#include "fuzz_target.hpp"
 #include "shmring/joinable_queue.hpp"
 
 namespace {
@@ -58,9 +59,8 @@ void work(const JoinableQueueOptions& options, std::span<std::byte> room, const 
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void shmring::test::fuzz(FuzzInput& input) {
     static const FuzzMemory memory;
-    FuzzInput input(data, size);
     JoinableQueueOptions options{
         .capacity = 1 + input.choose(9),
         .delivery = input.choose(2) == 0 ? Delivery::at_most_once : Delivery::at_least_once,
@@ -74,5 +74,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         work<std::string>(options, memory.last(JoinableQueue<std::string>::required_bytes(options)),
                           std::string(input.choose(100), 't'), input);
     }
-    return 0;
 }

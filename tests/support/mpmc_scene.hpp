@@ -132,6 +132,7 @@ class CrowdScene : public Scene {
             return scene.intents_[index].compare_exchange_strong(intent.value, 0, detail::relaxed,
                                                                  detail::relaxed);
         }
+        void disown(std::uint64_t, std::uint64_t) const noexcept {}  // no leases here
     };
 
     void expect(bool holds, const char* otherwise) {

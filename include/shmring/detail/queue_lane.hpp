@@ -77,7 +77,8 @@ struct CodecLane : CodecCalls<T> {
     [[nodiscard]] static Result<void> try_push_n(Producer& out, std::span<const T> values,
                                                  std::size_t& done) noexcept {
         for (; done != values.size(); ++done)
-            if (const Result<void> pushed = CodecCalls<T>::try_push(out, values[done]); !pushed) return pushed;
+            if (const Result<void> pushed = CodecCalls<T>::try_push(out, values[done]); !pushed)
+                return pushed;
         return {};
     }
     [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values, std::size_t& done) {

@@ -16,13 +16,13 @@ NULLABLE = (int, float, type(None))
 ENVIRONMENT = {
     "date": str, "command": str, "cpu_model": str, "cpus": str, "kernel": str, "governor": str, "compiler": str,
     "flags": str, "revision": str, "pinning": str, "mlock": str, "huge_pages": str, "clock": str, "load": str, "ring": str,
-    "cpu_numbers": dict, "floor_ns": dict, "absent": dict,
+    "cpu_numbers": dict, "floor_ns": dict, "distance_ns": dict, "absent": dict,
 }
 RESULT = {
     "transport": str, "mode": str, "size": int, "producers": int, "consumers": int, "loop": str, "wait": str,
     "rate": NULLABLE, "cpu_ns_per_msg": NULLABLE,
     "msgs_per_s": NULLABLE, "bytes_per_s": NULLABLE, "latency_ns": (dict, type(None)), "cpu_s": NULLABLE,
-    "syscalls_per_msg": NULLABLE, "wakeups_per_s": NULLABLE, "min": NULLABLE, "max": NULLABLE, "rounds": int,
+    "syscalls_per_msg": NULLABLE, "wakeups_per_s": NULLABLE, "min": NULLABLE, "max": NULLABLE, "rounds": int, "samples": int, "at_any_distance": bool,
     "ratio": dict, "seconds": NULLABLE, "reordered": int, "fault": (str, type(None)),
 }
 SALE = {
@@ -72,6 +72,8 @@ def check_result(result):
         raise ValueError(f"{where}: unknown mode or wait")
     if result["fault"] is not None or result["rounds"] < 1:
         raise ValueError(f"{where}: fault {result['fault']}, {result['rounds']} rounds")
+    if result["samples"] < result["rounds"] or (result["at_any_distance"] and result["samples"] != result["rounds"]):
+        raise ValueError(f"{where}: {result['rounds']} of {result['samples']} samples count")
     if (result["mode"] in PACED) != (result["rate"] is not None):
         raise ValueError(f"{where}: rate {result['rate']}")
     if not result["min"] <= result["max"]:

@@ -1,8 +1,10 @@
 // ipc_bench: messages between two processes over every transport there is, in one measuring loop, with every message
 // checked. Prints the machine, a table per mode and size, and the targets; exits with 1 if a transport was wrong.
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
+#include "harness/distance.hpp"
 #include "harness/environment.hpp"
 #include "harness/json.hpp"
 #include "harness/progress.hpp"
@@ -40,17 +42,23 @@ void print_list(const Registry& registry, bool hidden) {
     std::cout << "\n";
 }
 
-/// The floor by itself, before anything else: what this machine is like right now.
-Spread measure_floor(const Registry& registry, const std::vector<int>& cpus) {
-    constexpr int kRuns = 3;
-    constexpr double kSeconds = 0.05;
+/// The floor by itself, before anything else: what this machine is like right now, and how far apart its CPUs are mostly.
+void measure_floor(Environment& environment, const Registry& registry) {
+    constexpr int kRuns = 21;
+    constexpr double kSeconds = 0.01;
+    std::vector<double> floors_ns;
     std::vector<double> laps_ns;
     for (int run = 0; run != kRuns; ++run) {
-        const Sample sample = find_floor(registry)->run(floor_job(kSeconds, cpus));
+        const Sample sample = find_floor(registry)->run(floor_job(kSeconds, environment.cpus));
         if (!sample.fault.empty()) throw std::runtime_error("floor: " + sample.fault);
-        laps_ns.push_back(figure(sample, Mode::rtt));
+        floors_ns.push_back(figure(sample, Mode::rtt));
+        if (sample.laps_ns[1] > 0) laps_ns.push_back(sample.laps_ns[1]);
     }
-    return spread(laps_ns).value_or(Spread{});
+    environment.floor_ns = spread(floors_ns).value_or(Spread{});
+    environment.usual_lap_ns = usual_lap(laps_ns);
+    environment.at_usual_lap = std::ranges::count_if(
+        laps_ns, [&](double lap_ns) { return same_distance(lap_ns, environment.usual_lap_ns); });
+    environment.laps = std::ssize(laps_ns);
 }
 
 std::string say(const Group& group, const Row& row, unsigned round) {
@@ -96,10 +104,11 @@ int run(const Options& options) {
     }
 
     Environment environment = read_environment(options, cpus);
-    environment.floor_ns = measure_floor(registry, cpus);
+    measure_floor(environment, registry);
     print_environment(std::cout, environment, registry);
     Progress progress(count_runs(results));
     for (Group& group : results) {
+        group.usual_lap_ns = environment.usual_lap_ns;
         run_group(group, [&](const Row& row, unsigned round) { progress.step(say(group, row, round)); });
         progress.clear();
         print_group(std::cout, group);

@@ -26,6 +26,15 @@ add_test(NAME bench/AllOnOneCpuDeliverEveryMessage
 set(tests bench/EveryTransportDeliversEveryMessage bench/LargeMessagesAreDelivered bench/EmptyMessagesAreDelivered
     bench/AllOnOneCpuDeliverEveryMessage bench/TheReportFollowsItsSchema)
 
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+# On made-up transports, so it needs no CPU to itself.
+add_executable(distance_test distance_test.cpp harness/results.cpp harness/schedule.cpp harness/system_calls.cpp)
+target_include_directories(distance_test PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
+target_link_libraries(distance_test PRIVATE GTest::gtest_main)
+gtest_discover_tests(distance_test TEST_PREFIX bench/ DISCOVERY_MODE PRE_TEST)
+
 # Of a script in report/, on made-up reports or on the one above.
 function(expect_of_script name)
     if(Python3_FOUND)

@@ -12,13 +12,12 @@
 #include <cstdint>
 
 #include "harness/clock.hpp"
+#include "harness/distance.hpp"
 #include "harness/histogram.hpp"
 #include "harness/job.hpp"
 #include "harness/system_calls.hpp"
 
 namespace bench {
-
-inline constexpr std::size_t kLineGap = 128;  // two lines: CPUs fetch them in pairs
 
 inline constexpr std::uint64_t kNotYet = ~std::uint64_t{0};
 
@@ -33,7 +32,9 @@ struct SideReport {
     std::uint64_t pace_sleeps = 0;   // the harness's own, until the next message was due
     std::uint64_t system_calls = 0;  // where they are counted, those of pace_sleeps included
     double pace_ns = 0;              // what this side waits on purpose, per message
-    std::uint32_t phase = 0;         // which meeting it is at
+    std::array<double, 2>
+        laps_ns{};  // side 0: how far the pair was apart before and after its last phase; 0: not known
+    std::uint32_t phase = 0;  // which meeting it is at
     std::array<char, 256> fault{};
 };
 
@@ -46,11 +47,19 @@ struct Control {
     alignas(kLineGap) std::atomic<std::int64_t> stamp_ns{0};  // sender of a wake-up: when it began to send
     alignas(kLineGap) std::array<SideReport, 2 * kMostOnASide> sides{};
     alignas(kLineGap) Histogram latency{};
+    Yardstick yardstick{};
 
     /// Both sides wait here for each other; `phase` counts from 1. Yields, so that two sides on one CPU meet, too.
     void meet(std::uint32_t phase) {
         arrived.fetch_add(1, std::memory_order_acq_rel);
         while (arrived.load(std::memory_order_acquire) < 2 * phase) ::sched_yield();
+    }
+
+    /// Both sides of a pair call it, before and after each phase. Who sleeps gives its CPU up, and who shares one has no distance.
+    void take_distance(std::size_t side, const Job& job) {
+        if (needs_sleepers(job.mode) || job.crowd != kPair || job.on_one_cpu()) return;
+        if (side != 0) return yardstick.answer();
+        sides[0].laps_ns = {sides[0].laps_ns[1], yardstick.measure()};
     }
 
     void await_burst(std::uint64_t burst, bool one_cpu) const {
@@ -104,6 +113,7 @@ class Meter {
 inline double time_limit_s(const Job& job) { return 30 + 20 * job.seconds; }
 
 inline void add_usage(Sample& sample, const Control& control) {
+    sample.laps_ns = control.sides[0].laps_ns;
     for (const SideReport& side : control.sides) {
         sample.cpu_s += static_cast<double>(side.cpu_ns) * 1e-9;
         sample.sleeps += side.sleeps - std::min(side.sleeps, side.pace_sleeps);

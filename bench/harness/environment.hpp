@@ -14,7 +14,11 @@ namespace bench {
 struct Environment {
     std::vector<std::pair<std::string, std::string>> facts;  // key as in the JSON report, value for people
     std::vector<int> cpus;
-    Spread floor_ns;
+    Spread floor_ns{};
+    double usual_lap_ns =
+        0;  // how far apart the CPUs of a pair are mostly (harness/distance.hpp); 0: they share one
+    std::ptrdiff_t at_usual_lap = 0;  // in so many
+    std::ptrdiff_t laps = 0;          // of so many trials
 };
 
 /// The CPUs to pin to: those asked for, else all that this process may use. A pair takes the first two, or the only one.

@@ -141,11 +141,13 @@ struct Sample {
     std::optional<double> msgs_per_s;
     std::optional<Latency> latency;
     double cpu_s = 0;
-    std::uint64_t sleeps = 0;        // voluntary context switches of both sides
-    std::uint64_t preemptions = 0;   // involuntary ones
-    std::uint64_t reordered = 0;     // messages that came after a later one of their sender
-    double pace_ns = 0;              // what the deliberately slow side waited per message
-    std::uint64_t system_calls = 0;  // of both sides, in a run that counts them
+    std::uint64_t sleeps = 0;         // voluntary context switches of both sides
+    std::uint64_t preemptions = 0;    // involuntary ones
+    std::uint64_t reordered = 0;      // messages that came after a later one of their sender
+    double pace_ns = 0;               // what the deliberately slow side waited per message
+    std::uint64_t system_calls = 0;   // of both sides, in a run that counts them
+    std::array<double, 2> laps_ns{};  // how far apart a pair was just before and just after; 0: not known
+    bool counts = true;               // false: not at the distance that the others of its table are at
 };
 
 }  // namespace bench

@@ -53,6 +53,7 @@ std::string latency_of(const Row& row) {
     double max = 0;
     std::uint64_t count = 0;
     for (const Sample& sample : row.samples) {
+        if (!sample.counts) continue;
         max = std::max(max, sample.latency.value_or(Latency{}).max);
         count += sample.latency.value_or(Latency{}).count;
     }
@@ -97,7 +98,9 @@ std::string result(const Group& group, const Row& row) {
         {"wakeups_per_s", median_where(good, wakeups_per_s)},
         {"min", number(values ? std::optional(values->min) : std::nullopt)},
         {"max", number(values ? std::optional(values->max) : std::nullopt)},
-        {"rounds", std::to_string(row.samples.size())},
+        {"rounds", std::to_string(samples_that_count(row))},
+        {"samples", std::to_string(row.samples.size())},
+        {"at_any_distance", row.at_any_distance ? "true" : "false"},
         {"ratio", object({{"floor", number(ratio_to_floor(group, row))},
                           {"pipe", number(ratio(group, row, group.find_named_peer("pipe", row)))},
                           {"best_peer", number(ratio_to_best_peer(group, row))},
@@ -162,6 +165,9 @@ void write_json(std::ostream& out, const Environment& environment, const Registr
     facts.emplace_back("floor_ns", object({{"median", number(environment.floor_ns.median)},
                                            {"min", number(environment.floor_ns.min)},
                                            {"max", number(environment.floor_ns.max)}}));
+    facts.emplace_back("distance_ns", object({{"usual", number(environment.usual_lap_ns)},
+                                              {"seen", std::to_string(environment.at_usual_lap)},
+                                              {"of", std::to_string(environment.laps)}}));
     std::vector<std::pair<std::string, std::string>> absent;
     for (const Absent& transport : registry.absent)
         absent.emplace_back(transport.name, in_quotes(transport.reason));

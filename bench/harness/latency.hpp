@@ -41,6 +41,7 @@ void ask(Channel& there, Channel& back, Control& control, const Job& job) {
 
     for (const auto done : {&round_trips_warm, &round_trips_done}) {
         control.meet(++report.phase);
+        control.take_distance(0, job);
         control.sent.store(kNotYet, std::memory_order_relaxed);  // the first message carries it over
         control.latency = Histogram{};
         const Sequence first = next;
@@ -67,12 +68,13 @@ void ask(Channel& there, Channel& back, Control& control, const Job& job) {
         meter.stop(report);
         report.messages = next - first;
     }
+    control.take_distance(0, job);
     control.meet(++report.phase);
 }
 
 /// The answering side: verifies each question and writes the answer anew.
 template <Wait kWait, std::size_t kSize, class Channel>
-void answer(Channel& there, Channel& back, Control& control) {
+void answer(Channel& there, Channel& back, Control& control, const Job& job) {
     constexpr int kPhases = 2;
     typename Channel::Sender out(back);
     typename Channel::Receiver in(there);
@@ -83,6 +85,7 @@ void answer(Channel& there, Channel& back, Control& control) {
 
     for (int phase = 0; phase != kPhases; ++phase) {
         control.meet(++report.phase);
+        control.take_distance(1, job);
         const Sequence first = next;
         Meter meter;
         meter.start();
@@ -100,6 +103,7 @@ void answer(Channel& there, Channel& back, Control& control) {
         meter.stop(report);
         report.messages = next - first;
     }
+    control.take_distance(1, job);
     control.meet(++report.phase);
 }
 
@@ -126,7 +130,7 @@ Sample run_rtt(Arena& arena, Control& control, const Job& job) {
     });
     crew.start(1, job.cpu_of(1), [&] {
         arena.prefault();
-        answer<kWait, kSize>(there, back, control);
+        answer<kWait, kSize>(there, back, control, job);
     });
     return latency_sample(crew, control, job);
 }

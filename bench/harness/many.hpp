@@ -70,6 +70,7 @@ void produce_among(Channel& channel, Control& control, Accounts& accounts, const
 
     for (const auto done : {&warm_up_done, &timed_phase_done}) {
         meet_all(control, job, ++report.phase);
+        control.take_distance(0, job);
         const std::uint64_t first = next;
         Meter meter;
         meter.start();
@@ -96,6 +97,7 @@ void produce_among(Channel& channel, Control& control, Accounts& accounts, const
         meter.stop(report);
         report.messages = next - first;
     }
+    control.take_distance(0, job);
     meet_all(control, job, ++report.phase);
 }
 
@@ -112,6 +114,7 @@ void consume_among(Channel& channel, Control& control, Accounts& accounts, const
 
     for (int phase = 0; phase != kPhases; ++phase) {
         meet_all(control, job, ++report.phase);
+        control.take_distance(1, job);
         const std::uint64_t first = count;
         Meter meter;
         meter.start();
@@ -133,6 +136,7 @@ void consume_among(Channel& channel, Control& control, Accounts& accounts, const
     }
     accounts.ledgers[self] = books.ledger();
     accounts.reordered[self] = books.reordered();
+    control.take_distance(1, job);
     meet_all(control, job, ++report.phase);
 }
 

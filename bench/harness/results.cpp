@@ -1,26 +1,23 @@
-// Medians and in-round ratios.
+// Medians and ratios.
 #include "harness/results.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace bench {
 
 namespace {
 
-using PerRound = std::function<std::optional<double>(std::size_t round)>;
+std::optional<double> over(std::optional<double> value, std::optional<double> reference) {
+    if (!value || !reference || *reference <= 0) return {};
+    return *value / *reference;
+}
 
-std::optional<double> median_ratio(const Row& row, Mode mode, const PerRound& reference) {
-    if (!row.fault().empty() || mode == Mode::idle) return {};
-    std::vector<double> ratios;
-    for (std::size_t round = 0; round != row.samples.size(); ++round) {
-        const std::optional<double> other = reference(round);
-        if (!other || *other <= 0) return {};
-        ratios.push_back(figure(row.samples[round], mode) / *other);
-    }
-    if (ratios.empty()) return {};
-    return median(std::move(ratios));
+/// What a row is judged by; nothing where it was wrong.
+std::optional<double> typical(const Row& row, Mode mode) {
+    const std::optional<Spread> values = spread(row, mode);
+    if (!values || mode == Mode::idle) return {};
+    return values->median;
 }
 
 bool competes(const Row& other, const Row& row) {
@@ -90,43 +87,40 @@ double figure(const Sample& sample, Mode mode) {
     return sample.latency ? sample.latency->p50 : 0;  // the floor's, too, in every table
 }
 
+std::size_t samples_that_count(const Row& row) {
+    return static_cast<std::size_t>(std::ranges::count_if(row.samples, &Sample::counts));
+}
+
 std::vector<double> figures(const Row& row, Mode mode) {
     std::vector<double> values;
     if (!row.fault().empty()) return values;
-    for (const Sample& sample : row.samples) values.push_back(figure(sample, mode));
+    for (const Sample& sample : row.samples)
+        if (sample.counts) values.push_back(figure(sample, mode));
     return values;
 }
 
 std::optional<Spread> spread(const Row& row, Mode mode) { return spread(figures(row, mode)); }
 
 std::optional<double> ratio(const Group& group, const Row& row, const Row* reference) {
-    if (reference == nullptr || !reference->fault().empty()) return {};
-    return median_ratio(row, group.mode, [&](std::size_t round) -> std::optional<double> {
-        if (round >= reference->samples.size()) return {};
-        return figure(reference->samples[round], group.mode);
-    });
+    if (reference == nullptr) return {};
+    return over(typical(row, group.mode), typical(*reference, group.mode));
 }
 
 std::optional<double> ratio_to_floor(const Group& group, const Row& row) {
     const Row* floor = group.floor();
-    if (floor == nullptr || !floor->fault().empty() || group.mode == Mode::blocking) return {};
-    return median_ratio(row, group.mode, [&](std::size_t round) -> std::optional<double> {
-        if (round >= floor->samples.size()) return {};
-        const double lap_ns = figure(floor->samples[round], Mode::rtt);
-        return is_throughput(group.mode) && row.traits().kind != Kind::floor ? 1e9 / lap_ns : lap_ns;
-    });
+    if (floor == nullptr || group.mode == Mode::blocking) return {};
+    const std::optional<double> lap_ns = typical(*floor, Mode::rtt);
+    const bool is_rate = is_throughput(group.mode) && row.traits().kind != Kind::floor;
+    return over(typical(row, group.mode), is_rate ? over(1e9, lap_ns) : lap_ns);
 }
 
 std::optional<double> ratio_to_best_peer(const Group& group, const Row& row) {
-    return median_ratio(row, group.mode, [&](std::size_t round) -> std::optional<double> {
-        std::optional<double> best;
-        for (const Row& other : group.rows) {
-            if (!competes(other, row) || !other.fault().empty() || round >= other.samples.size()) continue;
-            const double value = figure(other.samples[round], group.mode);
-            if (!best || (less_is_better(group.mode) ? value < *best : value > *best)) best = value;
-        }
-        return best;
-    });
+    std::optional<double> best;
+    for (const Row& other : group.rows) {
+        const std::optional<double> value = competes(other, row) ? typical(other, group.mode) : std::nullopt;
+        if (value && (!best || (less_is_better(group.mode) ? *value < *best : *value > *best))) best = value;
+    }
+    return over(typical(row, group.mode), best);
 }
 
 std::optional<double> ratio_to_pair(const Group& group, const Row& row) {

@@ -1,5 +1,5 @@
 // What a whole run holds: a group per table (one mode, one size), a row per transport and wait, a sample per round; and
-// the arithmetic on them. Ratios are taken within a round, where the machine was the same for both, then their median.
+// the arithmetic on them. Figures are medians of the samples that count (harness/distance.hpp), ratios those of medians.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,7 @@ struct Row {
     const Transport* transport;
     Job job;  // of the floor: its own ping-pong, whatever the table is about
     std::vector<Sample> samples;
+    bool at_any_distance = false;              // too few were at the usual one, so all count
     std::optional<double> syscalls_per_msg{};  // from a run of its own, after the others
 
     [[nodiscard]] const Traits& traits() const { return transport->traits; }
@@ -29,7 +30,8 @@ struct Group {
     std::size_t size;
     unsigned rounds;
     Loop loop = Loop::pair;
-    double rate = 0;  // messages per second, in the paced modes
+    double rate = 0;          // messages per second, in the paced modes
+    double usual_lap_ns = 0;  // how far apart the pairs should be whose samples count; 0: they all do
     std::vector<Row> rows{};
     std::map<std::string, std::string> left_out{};  // why, and the names of the transports
 
@@ -59,19 +61,22 @@ double cpu_ns_per_message(const Sample& sample);
 std::vector<double> figures(const Row& row, Mode mode);
 std::optional<Spread> spread(const Row& row, Mode mode);
 
+std::size_t samples_that_count(const Row& row);
+
 /// The median over a row's samples of something in them.
 template <class Get>
 double median_of(const Row& row, Get&& get) {
     std::vector<double> values;
-    for (const Sample& sample : row.samples) values.push_back(get(sample));
+    for (const Sample& sample : row.samples)
+        if (sample.counts) values.push_back(get(sample));
     return median(std::move(values));
 }
 
-/// Median of the in-round ratios row / reference; nothing where a figure is missing. For latencies, lower is better.
+/// Median of the row over that of the reference; nothing where a figure is missing. For latencies, lower is better.
 std::optional<double> ratio(const Group& group, const Row& row, const Row* reference);
 /// The same against the floor: of a rate, messages per floor lap; of a latency, floor laps.
 std::optional<double> ratio_to_floor(const Group& group, const Row& row);
-/// The same against the best peer of each round: as many on each side, waiting as the row does, or in its own way.
+/// The same against the best peer: as many on each side, waiting as the row does, or in its own way.
 std::optional<double> ratio_to_best_peer(const Group& group, const Row& row);
 /// The same against the same transport and wait from one to one. Nothing in tables of pairs.
 std::optional<double> ratio_to_pair(const Group& group, const Row& row);

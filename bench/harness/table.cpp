@@ -57,6 +57,7 @@ void add_latencies(Line& line, const Row& row) {
     double max = 0;
     std::uint64_t count = 0;
     for (const Sample& sample : row.samples) {
+        if (!sample.counts) continue;
         const Latency latency = sample.latency.value_or(Latency{});
         max = std::max(max, latency.max);
         count += latency.count;
@@ -96,6 +97,18 @@ Line line_of(const Group& group, const Row& row) {
     return line;
 }
 
+std::string samples_left_out(const Group& group) {
+    std::size_t taken = 0;
+    std::size_t counted = 0;
+    for (const Row& row : group.rows) {
+        taken += row.samples.size();
+        counted += samples_that_count(row);
+    }
+    if (counted == taken) return "";
+    return "; CPUs " + in_words(group.usual_lap_ns) + " ns apart in " + std::to_string(counted) + " of " +
+           std::to_string(taken) + " samples, the others do not count";
+}
+
 std::string title(const Group& group) {
     std::ostringstream out;
     out << in_words(group) << ": " << kModes[static_cast<std::size_t>(group.mode)].about;
@@ -108,8 +121,19 @@ std::string title(const Group& group) {
         out << (group.mode == Mode::wake_up ? "; bare futex " : "; floor ") << median_in(laps, 1) << " ns, "
             << range(laps, 1);
     }
-    out << ")";
+    out << samples_left_out(group) << ")";
     return out.str();
+}
+
+void print_rows_at_any_distance(std::ostream& out, const Group& group) {
+    std::string names;
+    for (const Row& row : group.rows)
+        if (row.at_any_distance)
+            names.append(names.empty() ? "" : ", ")
+                .append(row.traits().name)
+                .append(" (" + name_of_way(row.job) + ")");
+    if (!names.empty())
+        out << "  not at that distance often enough, so that all samples count: " << names << "\n";
 }
 
 }  // namespace
@@ -170,6 +194,7 @@ void print_group(std::ostream& out, const Group& group) {
             out << "  " << row.traits().name << " (" << name_of_way(row.job) << "): " << reordered
                 << " messages came after a later one of their sender\n";
     }
+    print_rows_at_any_distance(out, group);
     for (const auto& [reason, names] : group.left_out)
         out << "  left out (" << reason << "): " << names << "\n";
     out.flush();

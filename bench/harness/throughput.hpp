@@ -60,6 +60,7 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
 
     for (const auto done : {&warm_up_done, is_paced(kMode) ? &paced_phase_done : &timed_phase_done}) {
         control.meet(++report.phase);
+        control.take_distance(0, job);
         control.sent.store(kNotYet, std::memory_order_relaxed);  // the first message carries it over
         const Sequence first = next;
         Meter meter;
@@ -99,6 +100,7 @@ void produce(Channel& channel, Control& control, const Job& job, std::int64_t& p
         report.pace_sleeps = pace_sleeps;
         report.messages = next - first;
     }
+    control.take_distance(0, job);
     control.meet(++report.phase);
 }
 
@@ -119,6 +121,7 @@ void consume(Channel& channel, Control& control, const Job& job) {
     for (int phase = 0; phase != kPhases; ++phase) {
         control.latency = Histogram{};
         control.meet(++report.phase);
+        control.take_distance(1, job);
         const Sequence first = next;
         Meter meter;
         meter.start();
@@ -149,6 +152,7 @@ void consume(Channel& channel, Control& control, const Job& job) {
         meter.stop(report);
         report.messages = next - first;
     }
+    control.take_distance(1, job);
     control.meet(++report.phase);
     if constexpr (kSize == 0 && SpinReceiver<typename Channel::Receiver>)
         if (receiver.try_receive(IgnoreMessage{}))

@@ -22,6 +22,7 @@
 // transport offers. The try_ pair is needed where Traits say `spins`, the waiting pair where they say `blocks`.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -54,6 +55,7 @@ struct Traits {
     bool streams = true;                      // false: carries one message at a time, so latency only
     bool ping_pongs = true;  // false: holds messages back to send some at once, so throughput only
     bool many = false;       // takes many senders and many receivers, each message going to one
+    std::size_t most_on_a_side = kMostOnASide;  // where more of them come to a standstill
     bool keeps_order =
         true;           // false: of many, one sender's messages may come in another order, which is counted
     bool pairs = true;  // false: unless it is asked for by name, it is measured among many only, 1x1 included
@@ -79,7 +81,8 @@ constexpr bool can_run(const Traits& traits, Mode mode, Wait wait, std::size_t s
 }
 
 /// Whether the loop of many can measure it. Slots of one size end where nobody makes larger ones, and so does this.
-constexpr bool can_run_many(const Traits& traits, Wait wait, std::size_t size) {
+constexpr bool can_run_many(const Traits& traits, Wait wait, std::size_t size, Crowd crowd = kPair) {
+    if (std::max(crowd.producers, crowd.consumers) > traits.most_on_a_side) return false;
     return traits.many && size != 0 && size <= kLargestSlot && can_run(traits, Mode::stream, wait, size);
 }
 

@@ -34,8 +34,9 @@ def second_run(report, path):
     if abs(date_of(report) - date_of(earlier)) < APART:
         return None, "The run before this one was less than ten minutes ago, too close to be a second opinion."
     return earlier, (f"The column *earlier* is of another run, {earlier['environment']['date']}, revision "
-                     f"{earlier['environment']['revision']}, floor {three_digits(earlier['environment']['floor_ns']['median'])} "
-                     f"ns; where the two differ by more than {AGREE_WITHIN:.0%} of the smaller figure, the row says so.")
+                     f"{earlier['environment']['revision']}, usual distance "
+                     f"{three_digits(earlier['environment']['distance_ns']['usual'])} ns; where the two differ by more than "
+                     f"{AGREE_WITHIN:.0%} of the smaller figure, the row says so.")
 
 
 def machine(report):
@@ -55,6 +56,17 @@ def floors(report):
         return "No table has a floor."
     return (f"The floor of the {len(laps)} tables lay between {three_digits(min(laps))} and {three_digits(max(laps))} ns; "
             f"its median was {three_digits(sorted(laps)[len(laps) // 2])} ns.")
+
+
+def distance(report):
+    facts = report["environment"]["distance_ns"]
+    if facts["of"] == 0:
+        return "both sides shared a CPU, so there is none."
+    counted = [r for r in report["results"] if r["fault"] is None]
+    exceptions = sum(r["at_any_distance"] for r in counted)
+    return (f"{three_digits(facts['usual'])} ns a lap, seen in {facts['seen']} of {facts['of']} trials before the first table. "
+            f"{sum(r['rounds'] for r in counted)} of {sum(r['samples'] for r in counted)} samples count; {exceptions} of "
+            f"{len(counted)} rows were there too seldom and are compared by all of theirs.")
 
 
 def absent(report):
@@ -135,6 +147,14 @@ def tickets(report):
     return markdown(rows) if len(rows) > 1 else "Not part of this run."
 
 
+def faults(report):
+    found = [f"- `{r['transport']}` ({r['wait']}), {r['mode']} {size_in_words(r['size'])}, {r['producers']}x{r['consumers']}: "
+             f"{r['fault']}" for r in report["results"] if r["fault"] is not None]
+    if not found:
+        return "No transport lost, repeated or tore a message in this run, and none hung."
+    return "Wrong in this run, so without a figure:\n\n" + "\n".join(found)
+
+
 def losses(report):
     """Rows of ours that a peer is ahead of, the worst first."""
     found = []
@@ -167,8 +187,9 @@ def sections(report, earlier, said, folder):
     regimes = [r for r in of(loop="pair", size=64) if r["mode"] in places]
     filled = {
         "command": f"`{report['environment']['command'].split('/')[-1]}`", "date": report["environment"]["date"],
-        "machine": machine(report), "floors": floors(report), "absent": absent(report), "two_runs": said,
-        "targets": targets(report, earlier), "losses": losses(report),
+        "machine": machine(report), "floors": floors(report), "distance": distance(report), "absent": absent(report),
+        "two_runs": said,
+        "targets": targets(report, earlier), "faults": faults(report), "losses": losses(report),
         "stream": pivot("M msg/s", stream, lambda r: r["size"], size_in_words, millions),
         "rtt": pivot("p50, us", rtt, lambda r: r["size"], size_in_words, microseconds),
         "rtt_tails": pivot("us", [r for r in rtt if r["size"] == 64], lambda r: r["size"],

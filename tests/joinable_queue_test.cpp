@@ -400,7 +400,8 @@ TEST(JoinableQueue, AnEmptyHandleAnswersAndDoesNotCrash) {
     EXPECT_EQ(none.try_pop().error(), Status::not_owner);
     EXPECT_EQ(none.push(1).error(), Status::not_owner);
     EXPECT_EQ(none.join().error(), Status::not_owner);
-    EXPECT_EQ(none.capacity(), 0U);
+    EXPECT_EQ(none.capacity() + none.unfinished() + none.losses().lost, 0U);
+    EXPECT_EQ(none.delivery(), Delivery::at_most_once);
     EXPECT_EQ(none.task_done().error(), Status::overflow);
 }
 

@@ -147,7 +147,7 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
     [[nodiscard]] std::size_t needed_bytes() const noexcept { return consumer().needed_bytes(); }
     /// The largest message: about half of the capacity.
     [[nodiscard]] std::size_t max_message_bytes() const noexcept {
-        return detail::BytePipeLane::memory(segment(), detail::PipeSide::first).max_message();
+        return *this ? detail::BytePipeLane::memory(segment(), detail::PipeSide::first).max_message() : 0;
     }
 
  private:

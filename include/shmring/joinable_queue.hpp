@@ -43,7 +43,8 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     static constexpr bool kNothrow = Lane::kNothrow;
 
  public:
-    /// An empty object without a queue: what the noexcept factories return when they fail.
+    /// An empty object without a queue: what the noexcept factories return when they fail. Calls on it answer not_owner (task_done()
+    /// overflow), capacities and counts 0.
     JoinableQueue() noexcept = default;
 
     /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
@@ -105,6 +106,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     }
     /// Tasks in the queue and in workers' hands: exact while nobody moves.
     [[nodiscard]] std::uint64_t unfinished() const noexcept {
+        if (segment_ == nullptr) return 0;
         const auto left = Lane::unfinished(*segment_);
         return left.count() + detail::LeaseTable(*segment_).in_hand(
                                   [this](detail::LeaseWord task) noexcept { return !is_in_ring(task); });
@@ -125,11 +127,13 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
 
     /// What becomes of the tasks in a dead worker's hand.
     [[nodiscard]] Delivery delivery() const noexcept {
-        return detail::LeaseTable(*segment_).redelivers() ? Delivery::at_least_once : Delivery::at_most_once;
+        const bool again = segment_ != nullptr && detail::LeaseTable(*segment_).redelivers();
+        return again ? Delivery::at_least_once : Delivery::at_most_once;
     }
     /// skipped: pushes that died before they returned; lost: tasks that died with their workers; redelivered: those that were given to
     /// another, or that no dead worker's pop had returned yet.
     [[nodiscard]] Losses losses() const noexcept {
+        if (segment_ == nullptr) return {};
         Losses sum = ring_.losses();
         const detail::LeaseTable leases(*segment_);
         sum.lost += leases.lost();

@@ -111,9 +111,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
         if (in_) in_.set_wait_policy(policy);
     }
 
-    [[nodiscard]] Losses losses() const noexcept { return ring_ ? ring_.losses() : Losses{}; }
-    /// Not of an empty object.
-
+    [[nodiscard]] Losses losses() const noexcept { return ring_.losses(); }
     /// What wait_any and WaitSet need of the reading side; binds it. One that cannot be bound counts as readable: the call tells.
     [[nodiscard]] auto read_point() noexcept {
         std::error_code told_by_the_call;

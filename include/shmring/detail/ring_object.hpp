@@ -68,11 +68,18 @@ class RingObject : public RingFactory<Ring, Options> {
         return end_or_code<Consumer>(policy, code);
     }
 
+    /// Not of an empty object.
     [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
  protected:
     RingObject() noexcept = default;
     explicit RingObject(std::shared_ptr<Segment> segment) noexcept : segment_(std::move(segment)) {}
+
+    /// Of an empty object: nothing of anything.
+    [[nodiscard]] const SegmentGeometry& geometry() const noexcept {
+        static constexpr SegmentGeometry kNothing{};
+        return segment_ != nullptr ? segment_->geometry() : kNothing;
+    }
 
  private:
     template <class Side>

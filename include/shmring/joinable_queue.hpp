@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -108,8 +109,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     [[nodiscard]] std::uint64_t unfinished() const noexcept {
         if (segment_ == nullptr) return 0;
         const auto left = Lane::unfinished(*segment_);
-        return left.count() + detail::LeaseTable(*segment_).in_hand(
-                                  [this](detail::LeaseWord task) noexcept { return !is_in_ring(task); });
+        return left.count() + detail::LeaseTable(*segment_).in_hand(std::not_fn(ring_holds()));
     }
 
     /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others.
@@ -183,7 +183,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         const auto settle_past = [this](const detail::Participant& taken) noexcept {
             in_.settle_past_of(taken);
         };
-        const auto in_ring = [this](detail::LeaseWord task) noexcept { return is_in_ring(task); };
+        const auto in_ring = ring_holds();
         bool missed = false;
         detail::Desk* adopted = nullptr;
         detail::Desk* free = bench_->free_desk(settle_past);
@@ -247,9 +247,11 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             return std::exchange(told_of_, lost) == lost ? Result<void>() : Status::peer_lost;
         });
     }
-    /// Whether this task's place in the ring was not handed back.
-    [[nodiscard]] bool is_in_ring(detail::LeaseWord task) const noexcept {
-        return Lane::unfinished(*segment_).holds(task.position(), task.deliveries());
+    /// Says of a task whether its place in the ring was not handed back.
+    [[nodiscard]] auto ring_holds() const noexcept {
+        return [this](detail::LeaseWord task) noexcept {
+            return Lane::unfinished(*segment_).holds(task.position(), task.deliveries());
+        };
     }
     /// Whether there is a moment during this call at which no task is left. The ring first: a task goes from there to a desk, which names it
     /// before the ring's place is handed back. The tail again at the end: a worker may have pushed a task before it finished its own.
@@ -261,7 +263,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// Only counts: a task that is to be delivered again needs a worker.
     void settle_the_dead() noexcept {
         if (bench_->leases().redelivers()) return;
-        (void)bench_->adopt([this](detail::LeaseWord task) noexcept { return is_in_ring(task); });
+        (void)bench_->adopt(ring_holds());
     }
 
     detail::TaskReader<Lane> in_{};

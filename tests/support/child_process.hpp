@@ -85,6 +85,12 @@ class ChildProcess {
             ADD_FAILURE() << "there is no child to send signal " << signal << " to";
     }
 
+    /// Waits until it is stopped. The test fails if it ends first.
+    void await_stop() const {
+        siginfo_t news{};
+        const int waited = ::waitid(P_PID, static_cast<id_t>(pid_), &news, WSTOPPED | WEXITED | WNOWAIT);
+        EXPECT_TRUE(waited == 0 && news.si_code == CLD_STOPPED) << "the child was not stopped";
+    }
     /// Waits for its end. A child that outlasts the watchdog is killed, and the test fails.
     Ended join() {
         if (pid_ <= 0) return {};

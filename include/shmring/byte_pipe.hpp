@@ -50,6 +50,7 @@ class Part {
 class Room {
  public:
     template <std::convertible_to<std::span<std::byte>> Buffer>
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): a Room is no buffer
     Room(Buffer&& buffer, std::ptrdiff_t offset = 0) noexcept : buffer_(buffer), offset_(offset) {}
 
     /// The bytes that may be written, or invalid.

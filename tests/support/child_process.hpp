@@ -56,6 +56,7 @@ class ChildProcess {
     static constexpr std::chrono::seconds kWatchdog{60};
 
     template <class Body>
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): a ChildProcess is no body
     explicit ChildProcess(Body&& body, std::chrono::seconds watchdog = kWatchdog) : watchdog_(watchdog) {
         std::fflush(nullptr);  // or both of us print what is buffered
         const bool from_main_thread = ::syscall(SYS_gettid) == ::getpid();

@@ -17,13 +17,10 @@
 #include "transports/shmring_bytes_in_place.hpp"
 #include "transports/shmring_mpmc.hpp"
 #include "transports/shmring_mpmc_bytes.hpp"
+#include "transports/shmring_pipe.hpp"
 #include "transports/shmring_queue.hpp"
 #include "transports/shmring_spsc.hpp"
 #include "transports/vyukov.hpp"
-#if __has_include(<shmring/pipe.hpp>)
-#include "transports/shmring_pipe.hpp"
-#define MICRO_BENCH_HAS_PIPE 1
-#endif
 
 namespace {
 
@@ -140,10 +137,8 @@ BENCHMARK(in_and_out_blocking<ShmringMpmcBytes, 64>);
 // What a façade costs: these rows over those of MpmcRing and SpscRing.
 BENCHMARK(in_and_out<ShmringQueue, 64>);
 BENCHMARK(in_and_out_blocking<ShmringQueue, 64>);
-#ifdef MICRO_BENCH_HAS_PIPE
 BENCHMARK(in_and_out<ShmringPipe, 64>);
 BENCHMARK(in_and_out_blocking<ShmringPipe, 64>);
-#endif
 
 #define ON_TWO_THREADS(function, ring) BENCHMARK(function<ring>)->Threads(2)->UseRealTime()
 

@@ -8,15 +8,6 @@
 
 namespace shmring::detail {
 
-namespace {
-
-/// A counter that only its holder writes: no read-modify-write needed.
-void add(ShippedEnv::Atom<std::uint64_t>& counter, std::uint64_t amount) noexcept {
-    counter.store(counter.load(relaxed) + amount, relaxed);  // a statistic with one writer
-}
-
-}  // namespace
-
 bool Attendee::attend(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
                       SetupError& error) noexcept {
     std::error_code code;
@@ -56,7 +47,7 @@ void Attendee::refuse_positions(SetupError& error, const char* what) noexcept {
 
 void Attendee::wake_sleepers(Line& line, std::uint64_t count) noexcept {
     if (Events::notify(line, count)) strike_bell();
-    add(record().wakes, 1);
+    add_alone(record().wakes, 1);
 }
 
 void Attendee::wake_everybody() noexcept {
@@ -107,27 +98,22 @@ bool Attendee::arm_descriptor(bool& timer_came) noexcept {
     return newly_armed;
 }
 
-bool Attendee::is_time_to_look() noexcept {
-    const std::uint64_t now = ShippedEnv::coarse_now();
-    if (now - last_look_ns_ < segment_->geometry().liveness_period_ns) return false;
-    last_look_ns_ = now;
-    return true;
-}
+bool Attendee::is_time_to_look() noexcept { return looks_.due(segment_->geometry().liveness_period_ns); }
 
 void Attendee::count_stall() noexcept {
-    add(role_ == Role::producer ? record().full_stalls : record().empty_stalls, 1);
+    add_alone(role_ == Role::producer ? record().full_stalls : record().empty_stalls, 1);
 }
 
 void Attendee::count_sleeps() noexcept {
     const std::uint64_t sleeps = waiter_.sleeps();
-    add(record().sleeps, sleeps - counted_sleeps_);
+    add_alone(record().sleeps, sleeps - counted_sleeps_);
     counted_sleeps_ = sleeps;
 }
 
 void Attendee::account(std::uint64_t messages, std::uint64_t bytes, std::uint64_t high_water) noexcept {
     Record& mine = record();
-    add(mine.messages, messages);
-    add(mine.bytes, bytes);
+    add_alone(mine.messages, messages);
+    add_alone(mine.bytes, bytes);
     if (messages != 0 && high_water == 0)
         high_water = 1;  // each of them was in the ring, if only for a moment
     if (high_water > mine.high_water.load(relaxed)) mine.high_water.store(high_water, relaxed);  // one writer

@@ -55,11 +55,13 @@ detail::MpmcByteMemory<MpmcByteRing::Env> MpmcByteRing::memory(const Segment& se
 }
 
 std::uint64_t MpmcByteRing::capacity_messages() const noexcept {
+    if (!*this) return 0;
     const detail::MpmcByteMemory<Env> here = memory(segment());
     return here.slots.capacity() / here.minimum_units;
 }
 
 std::uint64_t MpmcByteRing::count_up_to(std::uint64_t most) const noexcept {
+    if (!*this) return 0;
     const detail::MpmcByteMemory<Env> here = memory(segment());
     detail::UnitExtent<Env> extent(here);
     const Control& words = control(segment());
@@ -89,6 +91,7 @@ std::uint64_t MpmcByteRing::count_up_to(std::uint64_t most) const noexcept {
 }
 
 bool MpmcByteRing::was_full() const noexcept {
+    if (!*this) return false;
     const detail::MpmcByteMemory<Env> here = memory(segment());
     const std::uint64_t head = control(segment()).head.load(detail::relaxed);  // an estimate
     const std::uint64_t tail = control(segment()).tail.load(detail::relaxed) & ~detail::kTailClosed;

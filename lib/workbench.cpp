@@ -12,15 +12,6 @@
 
 namespace shmring::detail {
 
-namespace {
-
-/// A counter that only the holder of the record's lock writes.
-void add_one(ShippedEnv::Atom<std::uint64_t>& counter) noexcept {
-    counter.store(counter.load(relaxed) + 1, relaxed);  // a statistic
-}
-
-}  // namespace
-
 void Desk::give_up() noexcept {
     auto& lost = leases_.block(index()).lost;
     lost.store(count_lost(lost.load(relaxed), lease()), relaxed);  // written under the record's lock only
@@ -28,7 +19,7 @@ void Desk::give_up() noexcept {
 }
 
 void Desk::deliver_again() noexcept {
-    add_one(leases_.block(index()).redelivered);
+    add_alone(leases_.block(index()).redelivered, 1);  // under the record's lock, too
     name(LeaseWord::of(lease().position(), lease().deliveries() + 1));
 }
 
@@ -72,12 +63,7 @@ Result<void> Workbench::finish_oldest() noexcept {
     return {};
 }
 
-bool Workbench::period_passed() noexcept {
-    const std::uint64_t now = ShippedEnv::coarse_now();
-    if (now - last_look_ns_ < segment_->geometry().liveness_period_ns) return false;
-    last_look_ns_ = now;
-    return true;
-}
+bool Workbench::period_passed() noexcept { return looks_.due(segment_->geometry().liveness_period_ns); }
 
 Desk* Workbench::our_free_desk() noexcept {
     for (std::size_t i = 0; i != count_; ++i) {

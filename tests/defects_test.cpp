@@ -3,7 +3,6 @@
 // like it here are the wake-ups of push and close, which never wait for those whom they wake.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -166,8 +165,7 @@ TYPED_TEST(DefectOfBoth, DefectF_PopWithATimeOutNeverExceedsItWhateverOthersDo) 
     });
     while (has_claimed->load() == 0) std::this_thread::yield();
     ASSERT_EQ(has_claimed->load(), 1);
-    siginfo_t info{};
-    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(writer.pid()), &info, WSTOPPED | WNOWAIT), 0);
+    writer.await_stop();
     auto other = queue.attach();
     ASSERT_TRUE(other.try_push(this->value(1))) << "behind the claim of the stopped one";
     expect_timed_out(queue, 50ms);
@@ -180,7 +178,7 @@ TYPED_TEST(DefectOfBoth, DefectF_PopWithATimeOutNeverExceedsItWhateverOthersDo) 
     ChildProcess sleeper = this->sleeper(queue);
     this->await_sleepers(queue, 1);
     sleeper.kill(SIGSTOP);
-    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(sleeper.pid()), &info, WSTOPPED | WNOWAIT), 0);
+    sleeper.await_stop();
     expect_timed_out(queue, 50ms);
     ASSERT_TRUE(other.try_push(this->value(2)));
     EXPECT_EQ(*queue.try_pop_for(10s), this->value(2)) << "though the wake-up went to the stopped one";

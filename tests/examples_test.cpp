@@ -72,24 +72,24 @@ TEST(HelloExample, ANameThatCannotBeIsRefusedInOneSentence) {
     EXPECT_NE(sent.err.find("no/such/name"), std::string::npos) << sent;
 }
 
-TEST(ParentAndChildExample, TheChildSquaresWhatTheParentAddsUp) {
-    const Ran ran = run_program({kFolder + "parent_and_child"});
+/// Runs an example that ends well, and answers what it printed.
+[[nodiscard]] std::string printed_by(const std::string& example) {
+    const Ran ran = run_program({kFolder + example});
     EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
-    EXPECT_EQ(ran.out, "1 + 4 + 9 + ... + 100 = 385\n");
     EXPECT_EQ(ran.err, "");
+    return ran.out;
+}
+
+TEST(ParentAndChildExample, TheChildSquaresWhatTheParentAddsUp) {
+    EXPECT_EQ(printed_by("parent_and_child"), "1 + 4 + 9 + ... + 100 = 385\n");
 }
 
 TEST(EpollConsumerExample, TheLoopAddsUpWhatComesThroughBothRings) {
-    const Ran ran = run_program({kFolder + "epoll_consumer"});
-    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
-    EXPECT_EQ(ran.out, "1 + 2 + ... + 1000 = 500500\n");
-    EXPECT_EQ(ran.err, "");
+    EXPECT_EQ(printed_by("epoll_consumer"), "1 + 2 + ... + 1000 = 500500\n");
 }
 
 TEST(QueueExamples, AQueueOfThreeSaysFullAndEmptyAsValues) {
-    const Ran ran = run_program({kFolder + "queue_of_three"});
-    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
-    EXPECT_EQ(ran.out,
+    EXPECT_EQ(printed_by("queue_of_three"),
               "try_push(1): ok\ntry_push(2): ok\ntry_push(3): ok\ntry_push(4): full\n"
               "try_push_for(4, 10 ms): timed_out\n"
               "pop(): 1\npop(): 2\npop(): 3\ntry_pop(): empty\ntry_pop_for(10 ms): timed_out\n"
@@ -97,17 +97,13 @@ TEST(QueueExamples, AQueueOfThreeSaysFullAndEmptyAsValues) {
 }
 
 TEST(QueueExamples, AChildSendsTextsToItsParent) {
-    const Ran ran = run_program({kFolder + "child_to_parent"});
-    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
-    EXPECT_EQ(ran.out,
+    EXPECT_EQ(printed_by("child_to_parent"),
               "20 bytes: \"hello from the child\"\n0 bytes: \"\"\n"
               "45 bytes: \"a second line, somewhat longer than the first\"\nthe queue is closed\n");
 }
 
 TEST(QueueExamples, TenWritersAndTenReadersLoseAndRepeatNothing) {
-    const Ran ran = run_program({kFolder + "ten_writers_ten_readers"});
-    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
-    EXPECT_EQ(ran.out, "100 of 100 numbers arrived exactly once\n");
+    EXPECT_EQ(printed_by("ten_writers_ten_readers"), "100 of 100 numbers arrived exactly once\n");
 }
 
 /// How often a line was printed.
@@ -133,36 +129,30 @@ TEST(QueueExamples, ProducersAndConsumersEndByMarkersByCloseOrByLeaving) {
 }
 
 TEST(QueueExamples, TheTicketSaleOversellsWithoutALockAndIsRightWithOneAndWithAnOwner) {
-    const Ran ran = run_program({kFolder + "ticket_sale"});
-    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    const std::string out = printed_by("ticket_sale");
     const std::regex lines(
         "file, no lock: +100 of 10 tickets sold in [0-9.]+ ms\n"
         "file and lock: +10 of 10 tickets sold in [0-9.]+ ms\n"
         "queue to one owner: +10 of 10 tickets sold in [0-9.]+ ms\n");
-    EXPECT_TRUE(std::regex_match(ran.out, lines)) << ran;
+    EXPECT_TRUE(std::regex_match(out, lines)) << out;
 }
 
 TEST(JoinableQueueExample, DaemonsDoEveryTaskBeforeTheParentLeaves) {
-    const Ran ran = run_program({kFolder + "joinable_daemons"});
-    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+    const std::string out = printed_by("joinable_daemons");
     for (const std::string what : {"bun", "bone", "broth"})
         for (int i = 1; i <= 5; ++i)
-            EXPECT_NE(ran.out.find("ate " + what + " " + std::to_string(i) + "\n"), std::string::npos) << ran;
-    EXPECT_TRUE(ran.out.ends_with("0 tasks unfinished\n")) << ran;
+            EXPECT_NE(out.find("ate " + what + " " + std::to_string(i) + "\n"), std::string::npos) << out;
+    EXPECT_TRUE(out.ends_with("0 tasks unfinished\n")) << out;
 }
 
 TEST(PipeExamples, ParentAndChildTalkBothWaysAndHearOfTheEnd) {
-    const Ran ran = run_program({kFolder + "duplex_pipe"});
-    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
-    EXPECT_EQ(ran.out,
+    EXPECT_EQ(printed_by("duplex_pipe"),
               "child: 6 x 7?\nparent: 6 x 7 = 42\nchild: 12 x 12?\nparent: 12 x 12 = 144\n"
               "child: the other end is closed\n");
 }
 
 TEST(PipeExamples, BytesArePassedInPartsAndAMessageTooLargeForItsBufferIsKept) {
-    const Ran ran = run_program({kFolder + "byte_pipe"});
-    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
-    EXPECT_EQ(ran.out,
+    EXPECT_EQ(printed_by("byte_pipe"),
               "5 bytes: \"abcde\"\n3 bytes: \"xyz\"\n0 bytes: \"\"\nneeds 26 bytes\n"
               "26 bytes: \"abcdefghijklmnopqrstuvwxyz\"\nclosed\n");
 }

@@ -29,48 +29,32 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Fewer records than visitors: each is taken and given back, or left by the dead, a hundred times.
-template <class T>
+/// Either queue. Of what gives tasks the visitors are workers: a task is done when its number was read.
+template <class AnyQueue>
 struct VisitedQueue {
-    using Object = Queue<T>;
+    using Object = AnyQueue;
+    using Value = typename Object::value_type;
+    static constexpr bool kHasTasks = requires(Object & queue) { queue.join(); };
 
+    /// Fewer records than visitors: each is taken and given back, or left by the dead, a hundred times. A worker takes one more.
     [[nodiscard]] static Object create(const std::string& name) {
-        QueueOptions options = queue_options<T>(64);
-        options.participants = 10;
-        return Object::create(name, options);
+        const QueueOptions options = queue_options<Value>(64);
+        return Object::create(name, {.capacity = options.capacity,
+                                     .capacity_bytes = options.capacity_bytes,
+                                     .participants = kHasTasks ? 20 : 10,
+                                     .liveness_period = options.liveness_period});
     }
     [[nodiscard]] static Object open(const std::string& name) { return Object::open(name); }
     [[nodiscard]] static bool put(Object& queue, std::uint64_t number) {
-        return static_cast<bool>(queue.try_push_for(value_of(number, T{}), 100ms));
+        return static_cast<bool>(queue.try_push_for(value_of(number, Value{}), 100ms));
     }
     [[nodiscard]] static std::optional<std::uint64_t> get(Object& queue) {
         const auto got = queue.try_pop_for(20ms);
         if (!got) return std::nullopt;
-        return number_of(*got);
-    }
-    static void detach(Object& queue) { queue.detach(); }
-    [[nodiscard]] static Segment& segment(Object& queue) { return queue.segment(); }
-};
-
-/// As workers: a task is done when its number was read.
-template <class T>
-struct VisitedTasks {
-    using Object = JoinableQueue<T>;
-
-    [[nodiscard]] static Object create(const std::string& name) {
-        return Object::create(name, {.capacity = 64,
-                                     .capacity_bytes = Message<T> ? 0 : 64 * 1024,
-                                     .participants = 20,
-                                     .liveness_period = 5ms});
-    }
-    [[nodiscard]] static Object open(const std::string& name) { return Object::open(name); }
-    [[nodiscard]] static bool put(Object& queue, std::uint64_t number) {
-        return static_cast<bool>(queue.try_push_for(value_of(number, T{}), 100ms));
-    }
-    [[nodiscard]] static std::optional<std::uint64_t> get(Object& queue) {
-        const auto task = queue.try_pop_for(20ms);
-        if (!task) return std::nullopt;
-        return number_of(**task);
+        if constexpr (kHasTasks)
+            return number_of(**got);
+        else
+            return number_of(*got);
     }
     static void detach(Object& queue) { queue.detach(); }
     [[nodiscard]] static Segment& segment(Object& queue) { return queue.segment(); }
@@ -82,8 +66,9 @@ class AThousandVisitors : public testing::Test {
     void SetUp() override { ::alarm(is_soak() ? 600 : 110); }
     void TearDown() override { ::alarm(0); }
 };
-using Objects = testing::Types<VisitedQueue<std::uint64_t>, VisitedQueue<std::string>,
-                               VisitedTasks<std::uint64_t>, VisitedTasks<std::string>>;
+using Objects =
+    testing::Types<VisitedQueue<Queue<std::uint64_t>>, VisitedQueue<Queue<std::string>>,
+                   VisitedQueue<JoinableQueue<std::uint64_t>>, VisitedQueue<JoinableQueue<std::string>>>;
 TYPED_TEST_SUITE(AThousandVisitors, Objects);
 
 TYPED_TEST(AThousandVisitors, LeaveNothingBehindAndLoseNothing) {

@@ -1,7 +1,6 @@
 // JoinableQueue<T>: tasks, their end, and who waits for it. What deaths do to it: joinable_death_test.cpp, joinable_kill_test.cpp.
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -18,6 +17,7 @@
 #include "shmring/joinable_queue.hpp"
 #include "shmring/queue.hpp"
 #include "support/child_process.hpp"
+#include "support/queue_fixture.hpp"
 #include "support/shared.hpp"
 #include "support/unique_name.hpp"
 
@@ -27,17 +27,9 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-[[nodiscard]] std::uint64_t value_of(std::uint64_t number, std::uint64_t /*like*/) { return number; }
-[[nodiscard]] std::string value_of(std::uint64_t number, const std::string& /*like*/) {
-    return std::string(number % 50, 'x') + std::to_string(number);
-}
-
 template <class T>
-class JoinableQueueOf : public ::testing::Test {
+class JoinableQueueOf : public QueueOf<T> {
  protected:
-    void SetUp() override { ::alarm(100); }  // the watchdog of the calls in this process
-    void TearDown() override { ::alarm(0); }
-    [[nodiscard]] static T value(std::uint64_t number) { return value_of(number, T{}); }
     [[nodiscard]] static JoinableQueueOptions options(std::uint64_t capacity, Delivery delivery) {
         return {.capacity = capacity,
                 .capacity_bytes = Message<T> ? 0 : capacity * 256,
@@ -50,8 +42,7 @@ class JoinableQueueOf : public ::testing::Test {
         return JoinableQueue<T>::anonymous(options(capacity, delivery));
     }
 };
-using Types = ::testing::Types<std::uint64_t, std::string>;
-TYPED_TEST_SUITE(JoinableQueueOf, Types);
+TYPED_TEST_SUITE(JoinableQueueOf, QueueTypes);
 
 TYPED_TEST(JoinableQueueOf, AnEmptyQueueIsJoinedAtOnce) {
     auto queue = this->make(4);
@@ -173,8 +164,7 @@ TYPED_TEST(JoinableQueueOf, AWorkerThatPushesBeforeItIsDoneShowsNoFalseZero) {
             auto mine = queue.attach();
             auto more = queue.attach();
             while (auto task = mine.pop()) {
-                std::uint64_t number = 0;
-                while (value_of(number, TypeParam{}) != **task) ++number;
+                const std::uint64_t number = number_of(**task);
                 if (2 * number + 2 < kNodes) {
                     ASSERT_TRUE(more.push(this->value(2 * number + 1)));
                     ASSERT_TRUE(more.push(this->value(2 * number + 2)));
@@ -201,10 +191,8 @@ TYPED_TEST(JoinableQueueOf, JoinReturnsOnlyAfterFourWorkersDidTenTasks) {  // pi
         workers.emplace_back([&] {
             auto mine = queue.attach();
             while (auto task = mine.pop()) {
-                std::size_t number = 0;
-                while (value_of(number, TypeParam{}) != **task) ++number;
                 std::this_thread::sleep_for(2ms);
-                done->at(number).fetch_add(1);
+                done->at(number_of(**task)).fetch_add(1);
             }
         });
     for (std::uint64_t i = 0; i != 10; ++i) ASSERT_TRUE(queue.push(this->value(i)));
@@ -400,7 +388,8 @@ TEST(JoinableQueue, AnEmptyHandleAnswersAndDoesNotCrash) {
     EXPECT_EQ(none.try_pop().error(), Status::not_owner);
     EXPECT_EQ(none.push(1).error(), Status::not_owner);
     EXPECT_EQ(none.join().error(), Status::not_owner);
-    EXPECT_EQ(none.capacity(), 0U);
+    EXPECT_EQ(none.capacity() + none.unfinished() + none.losses().lost, 0U);
+    EXPECT_EQ(none.delivery(), Delivery::at_most_once);
     EXPECT_EQ(none.task_done().error(), Status::overflow);
 }
 

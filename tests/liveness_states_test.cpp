@@ -164,8 +164,7 @@ TEST_P(LivenessStates, IsHeldWhileTheHolderIsStopped) {
     ChildProcess holder([&] { return hold(); });
     ASSERT_TRUE(board->holder.await(1));
     holder.kill(SIGSTOP);
-    siginfo_t stopped{};
-    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(holder.pid()), &stopped, WSTOPPED), 0);
+    holder.await_stop();
     EXPECT_EQ(probe(), LockState::held);
     holder.kill(SIGCONT);
     board->test.reach(1);

@@ -275,8 +275,7 @@ TEST_F(MpmcProcess, AStoppedOneIsNamedAsTheBlockerAndNotRepaired) {
                 claim->commit();
             }
         });
-        siginfo_t info{};
-        ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child.pid()), &info, WSTOPPED), 0);
+        child.await_stop();
         for (int again = 0; again != 3; ++again) EXPECT_FALSE(in.recover() || out.recover());
         EXPECT_EQ(reads ? out.try_push_for(3, 20ms).error() : in.try_pop_for(20ms).error(),
                   Status::timed_out);

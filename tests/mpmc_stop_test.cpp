@@ -85,7 +85,7 @@ TYPED_TEST(MpmcStop, AStoppedClaimerStallsTheReadersIsNamedAndGoesOn) {
         }
         return 0;
     });
-    this->await_stop(claimer);
+    claimer.await_stop();
     auto out = ring.producer();
     auto in = ring.consumer();
     ASSERT_EQ(TypeParam::push(out, 1), Status::ok);
@@ -115,7 +115,7 @@ TYPED_TEST(MpmcStop, AStoppedReaderStallsTheWritersIsNamedAndGoesOn) {
         ::raise(SIGSTOP);
         return 0;
     });
-    this->await_stop(reader);
+    reader.await_stop();
     EXPECT_EQ(this->push_within(out, 8, TestFixture::kTwoPeriods), Status::timed_out);
     EXPECT_FALSE(out.recover());
     const auto blocker = out.blocker();

@@ -178,11 +178,11 @@ TEST(LifeOf, AKilledHolderIsDeadBeforeItIsWaitedForAndAfter) {
     EXPECT_EQ(table->life_of(id), Life::alive);
 
     holder.kill(SIGSTOP);
-    siginfo_t state{};
-    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(holder.pid()), &state, WSTOPPED), 0);
+    holder.await_stop();
     EXPECT_EQ(table->life_of(id), Life::alive) << "stopped is not dead";
 
     holder.kill(SIGKILL);
+    siginfo_t state{};
     ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(holder.pid()), &state, WEXITED | WNOWAIT), 0);
     EXPECT_EQ(table->life_of(id), Life::dead) << "a zombie";
     EXPECT_TRUE(holder.join().killed_by(SIGKILL));

@@ -37,11 +37,6 @@ class PeerLife : public testing::Test {
 
 // ---- peers that only look dead, and peers that only look alive -------------------------------------------------------
 
-void await_stop(const ChildProcess& process) {
-    siginfo_t stopped{};
-    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(process.pid()), &stopped, WSTOPPED), 0);
-}
-
 TEST_F(PeerLife, AStoppedProducerIsNeverTakenForDead) {
     const Ring ring = Ring::anonymous({.capacity = 9, .liveness_period = kPeriod});
     ChildProcess producer([&] {
@@ -50,7 +45,7 @@ TEST_F(PeerLife, AStoppedProducerIsNeverTakenForDead) {
         ::raise(SIGSTOP);
         return out.push(2) && out.close() ? 0 : 4;
     });
-    await_stop(producer);
+    producer.await_stop();
     Ring::Consumer in = ring.consumer();
     EXPECT_EQ(in.pop().value_or(0), 1U);
     EXPECT_EQ(in.try_pop_for(25 * kPeriod).error(), Status::timed_out);
@@ -74,7 +69,7 @@ TEST_F(PeerLife, AStoppedConsumerIsNeverTakenForDead) {
             if (in.pop().value_or(~0U) != i) return 3;
         return 0;
     });
-    await_stop(consumer);
+    consumer.await_stop();
     Ring::Producer out = ring.producer();
     EXPECT_TRUE(out.push(0));
     EXPECT_TRUE(out.push(1));
@@ -119,7 +114,7 @@ TEST_F(PeerLife, StopsAtRandomMomentsLoseNothing) {
         for (int stop = 0; stop != 100; ++stop) {
             const ChildProcess& victim = random() % 2 == 0 ? producer : consumer;
             victim.kill(SIGSTOP);
-            await_stop(victim);
+            victim.await_stop();
             std::this_thread::sleep_for(std::chrono::microseconds(random() % 6000));  // up to three periods
             const std::uint64_t received = progress->received.load(std::memory_order_acquire);
             victim.kill(SIGCONT);

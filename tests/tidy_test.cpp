@@ -36,6 +36,7 @@ const std::vector<Layer> kLayers = {
     {2, "intents", {"detail/intent.hpp"}},
     {2, "leases", {"detail/lease.hpp"}},
     {2, "seam", {"detail/env.hpp"}},
+    {2, "the clock of liveness", {"detail/liveness_clock.hpp"}},
     {2, "sleeping", {"detail/event_count.hpp"}},
     {2, "sets of events", {"detail/event_set.hpp"}},
     {2, "waiting", {"wait.hpp"}},

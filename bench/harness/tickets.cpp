@@ -18,6 +18,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <shmring/queue.hpp>
 #include <stdexcept>
 #include <system_error>
 
@@ -26,13 +27,6 @@
 #include "harness/control.hpp"
 #include "harness/table.hpp"
 #include "harness/whole_message.hpp"
-
-#if __has_include(<shmring/queue.hpp>)
-#include <shmring/queue.hpp>
-#define BENCH_HAS_QUEUE 1
-#else
-#define BENCH_HAS_QUEUE 0
-#endif
 
 namespace bench {
 
@@ -139,7 +133,6 @@ class PipeOffice : public Office {
     std::vector<Ends> answers_;
 };
 
-#if BENCH_HAS_QUEUE
 class QueueOffice : public Office {
     using Queue = shmring::Queue<std::uint64_t>;
 
@@ -177,7 +170,6 @@ class QueueOffice : public Office {
     Queue requests_;
     std::vector<Queue> answers_;
 };
-#endif
 
 /// What the processes of one sale share.
 struct Counts {
@@ -274,7 +266,6 @@ std::vector<TicketSale> sell_tickets(const TicketOffice& plan) {
     ways.push_back({{"pipe", "ask the owner of the stock, an answer pipe per buyer"}, true, [&] {
                         return std::make_unique<PipeOffice>(plan.buyers);
                     }});
-#if BENCH_HAS_QUEUE
     const auto queues = [&](const shmring::WaitPolicy& policy) {
         return [&plan, policy] { return std::make_unique<QueueOffice>(plan.buyers, policy); };
     };
@@ -284,7 +275,6 @@ std::vector<TicketSale> sell_tickets(const TicketOffice& plan) {
         {{"shmring-queue-no-spin", "the same, each wait asleep at once: there are more buyers than CPUs"},
          true,
          queues({.spin = std::chrono::nanoseconds(0)})});
-#endif
     for (unsigned round = 0; round != plan.rounds; ++round) {
         for (std::size_t turn = 0; turn != ways.size(); ++turn) {
             Way& way = ways[(turn + round) % ways.size()];

@@ -1,10 +1,8 @@
 // Our Queue<T> and JoinableQueue<T>: what multiprocessing has in Python, on the ring of many. A copy in, a copy out.
 #pragma once
 
-#include <shmring/queue.hpp>
-#if __has_include(<shmring/joinable_queue.hpp>)
 #include <shmring/joinable_queue.hpp>
-#endif
+#include <shmring/queue.hpp>
 
 #include "transports/ring_channels.hpp"
 
@@ -63,7 +61,6 @@ struct ShmringQueue {
     using Channel = QueueChannel<shmring::Queue, Size>;
 };
 
-#if __has_include(<shmring/joinable_queue.hpp>)
 struct ShmringJoinableQueue {
     static constexpr Traits kTraits{
         .name = "shmring-joinable-queue",
@@ -76,6 +73,5 @@ struct ShmringJoinableQueue {
     template <std::size_t Size>
     using Channel = QueueChannel<shmring::JoinableQueue, Size>;
 };
-#endif
 
 }  // namespace bench

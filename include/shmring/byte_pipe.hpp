@@ -50,6 +50,7 @@ class Part {
 class Room {
  public:
     template <std::convertible_to<std::span<std::byte>> Buffer>
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): a Room is no buffer
     Room(Buffer&& buffer, std::ptrdiff_t offset = 0) noexcept : buffer_(buffer), offset_(offset) {}
 
     /// The bytes that may be written, or invalid.
@@ -147,7 +148,7 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
     [[nodiscard]] std::size_t needed_bytes() const noexcept { return consumer().needed_bytes(); }
     /// The largest message: about half of the capacity.
     [[nodiscard]] std::size_t max_message_bytes() const noexcept {
-        return detail::BytePipeLane::memory(segment(), detail::PipeSide::first).max_message();
+        return *this ? detail::BytePipeLane::memory(segment(), detail::PipeSide::first).max_message() : 0;
     }
 
  private:

@@ -33,12 +33,15 @@ class ByteRing : public detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingC
     using Base = detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingConsumer, ByteRingOptions>;
 
  public:
+    /// As an empty SpscRing.
     ByteRing() noexcept = default;
 
     /// Bytes that unread records may take, exactly as asked.
-    [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return segment().geometry().capacity; }
+    [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return geometry().capacity; }
     /// The largest message.
-    [[nodiscard]] std::size_t max_message_bytes() const noexcept { return memory(segment()).max_message(); }
+    [[nodiscard]] std::size_t max_message_bytes() const noexcept {
+        return *this ? memory(segment()).max_message() : 0;
+    }
 
     [[nodiscard]] static detail::SegmentSpec spec(const ByteRingOptions& options) noexcept;
 

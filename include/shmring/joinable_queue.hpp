@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -43,7 +44,8 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     static constexpr bool kNothrow = Lane::kNothrow;
 
  public:
-    /// An empty object without a queue: what the noexcept factories return when they fail.
+    /// An empty object without a queue: what the noexcept factories return when they fail. Calls on it answer not_owner (task_done()
+    /// overflow), capacities and counts 0.
     JoinableQueue() noexcept = default;
 
     /// Another handle of the same queue, for another thread, or for a forked child of a process that uses this one.
@@ -105,9 +107,9 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     }
     /// Tasks in the queue and in workers' hands: exact while nobody moves.
     [[nodiscard]] std::uint64_t unfinished() const noexcept {
+        if (segment_ == nullptr) return 0;
         const auto left = Lane::unfinished(*segment_);
-        return left.count() + detail::LeaseTable(*segment_).in_hand(
-                                  [this](detail::LeaseWord task) noexcept { return !is_in_ring(task); });
+        return left.count() + detail::LeaseTable(*segment_).in_hand(std::not_fn(ring_holds()));
     }
 
     /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others.
@@ -125,11 +127,13 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
 
     /// What becomes of the tasks in a dead worker's hand.
     [[nodiscard]] Delivery delivery() const noexcept {
-        return detail::LeaseTable(*segment_).redelivers() ? Delivery::at_least_once : Delivery::at_most_once;
+        const bool again = segment_ != nullptr && detail::LeaseTable(*segment_).redelivers();
+        return again ? Delivery::at_least_once : Delivery::at_most_once;
     }
     /// skipped: pushes that died before they returned; lost: tasks that died with their workers; redelivered: those that were given to
     /// another, or that no dead worker's pop had returned yet.
     [[nodiscard]] Losses losses() const noexcept {
+        if (segment_ == nullptr) return {};
         Losses sum = ring_.losses();
         const detail::LeaseTable leases(*segment_);
         sum.lost += leases.lost();
@@ -179,7 +183,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         const auto settle_past = [this](const detail::Participant& taken) noexcept {
             in_.settle_past_of(taken);
         };
-        const auto in_ring = [this](detail::LeaseWord task) noexcept { return is_in_ring(task); };
+        const auto in_ring = ring_holds();
         bool missed = false;
         detail::Desk* adopted = nullptr;
         detail::Desk* free = bench_->free_desk(settle_past);
@@ -243,9 +247,11 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             return std::exchange(told_of_, lost) == lost ? Result<void>() : Status::peer_lost;
         });
     }
-    /// Whether this task's place in the ring was not handed back.
-    [[nodiscard]] bool is_in_ring(detail::LeaseWord task) const noexcept {
-        return Lane::unfinished(*segment_).holds(task.position(), task.deliveries());
+    /// Says of a task whether its place in the ring was not handed back.
+    [[nodiscard]] auto ring_holds() const noexcept {
+        return [this](detail::LeaseWord task) noexcept {
+            return Lane::unfinished(*segment_).holds(task.position(), task.deliveries());
+        };
     }
     /// Whether there is a moment during this call at which no task is left. The ring first: a task goes from there to a desk, which names it
     /// before the ring's place is handed back. The tail again at the end: a worker may have pushed a task before it finished its own.
@@ -257,7 +263,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// Only counts: a task that is to be delivered again needs a worker.
     void settle_the_dead() noexcept {
         if (bench_->leases().redelivers()) return;
-        (void)bench_->adopt([this](detail::LeaseWord task) noexcept { return is_in_ring(task); });
+        (void)bench_->adopt(ring_holds());
     }
 
     detail::TaskReader<Lane> in_{};

@@ -38,14 +38,17 @@ class MpmcByteRing : public detail::MemberRing<MpmcByteRing, MpmcByteRingProduce
         detail::MemberRing<MpmcByteRing, MpmcByteRingProducer, MpmcByteRingConsumer, MpmcByteRingOptions>;
 
  public:
+    /// As an empty MpmcRing.
     MpmcByteRing() noexcept = default;
 
     /// Bytes that unread messages may take, exactly as asked.
-    [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return segment().geometry().capacity; }
+    [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return geometry().capacity; }
     /// Messages the ring holds at most.
     [[nodiscard]] std::uint64_t capacity_messages() const noexcept;
     /// The largest message.
-    [[nodiscard]] std::size_t max_message_bytes() const noexcept { return memory(segment()).max_message(); }
+    [[nodiscard]] std::size_t max_message_bytes() const noexcept {
+        return *this ? memory(segment()).max_message() : 0;
+    }
 
     /// About how many messages are in the ring, claimed ones that are not yet published included: off by what moved during the call.
     /// Looks at each of them.

@@ -34,20 +34,22 @@ class MpmcRing
  public:
     using value_type = T;
 
-    /// An empty object without a ring: what the noexcept factories return when they fail.
+    /// An empty object without a ring: what the noexcept factories return when they fail. Capacities and counts are 0, and it has no
+    /// ends to give.
     MpmcRing() noexcept = default;
 
     /// Messages the ring holds at most: exactly what was asked for when it was made.
-    [[nodiscard]] std::uint64_t capacity() const noexcept { return this->segment().geometry().capacity; }
+    [[nodiscard]] std::uint64_t capacity() const noexcept { return this->geometry().capacity; }
     /// About how many messages are in the ring, claimed ones that are not yet published included: off by what moved during the call.
     [[nodiscard]] std::uint64_t count_approx() const noexcept {
+        if (!*this) return 0;
         const std::uint64_t head = control(this->segment()).head.load(detail::relaxed);  // an estimate
         const std::uint64_t tail = control(this->segment()).tail.load(detail::relaxed) & ~detail::kTailClosed;
         const std::uint64_t count = tail > head ? tail - head : 0;
         return count < capacity() ? count : capacity();
     }
     [[nodiscard]] bool was_empty() const noexcept { return count_approx() == 0; }
-    [[nodiscard]] bool was_full() const noexcept { return count_approx() >= capacity(); }
+    [[nodiscard]] bool was_full() const noexcept { return *this && count_approx() >= capacity(); }
     /// What a ring of these options asks of its segment. For the factories and tools.
     [[nodiscard]] static detail::SegmentSpec spec(const MpmcRingOptions& options) noexcept {
         detail::SegmentSpec spec;

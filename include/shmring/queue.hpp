@@ -60,12 +60,12 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
     }
     void bind_consumer() {
         if (!in_) in_ = ring_.consumer(policy_);
-        if (!detail::RingAccess::is_ours(in_)) detail::throw_foreign_handle();
+        if (!in_.usable()) detail::throw_foreign_handle();
     }
     void bind_consumer(std::error_code& code) noexcept {
         code.clear();
         if (!in_) in_ = ring_.consumer(policy_, code);
-        if (!code && !detail::RingAccess::is_ours(in_)) code = make_error_code(errc::not_owner);
+        if (!code && !in_.usable()) code = make_error_code(errc::not_owner);
     }
 
     /// Takes the oldest value: empty, busy (a push is under way), closed (ended and drained), or corrupt (its bytes are no T).
@@ -111,9 +111,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
         if (in_) in_.set_wait_policy(policy);
     }
 
-    [[nodiscard]] Losses losses() const noexcept { return ring_ ? ring_.losses() : Losses{}; }
-    /// Not of an empty object.
-
+    [[nodiscard]] Losses losses() const noexcept { return ring_.losses(); }
     /// What wait_any and WaitSet need of the reading side; binds it. One that cannot be bound counts as readable: the call tells.
     [[nodiscard]] auto read_point() noexcept {
         std::error_code told_by_the_call;

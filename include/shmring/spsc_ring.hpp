@@ -32,18 +32,19 @@ class SpscRing
  public:
     using value_type = T;
 
-    /// An empty object without a ring: what the noexcept factories return when they fail.
+    /// An empty object without a ring: what the noexcept factories return when they fail. Capacities and counts are 0, and it has no
+    /// ends to give.
     SpscRing() noexcept = default;
 
     /// Messages the ring holds at most: exactly what was asked for when it was made.
-    [[nodiscard]] std::uint64_t capacity() const noexcept { return this->segment().geometry().capacity; }
+    [[nodiscard]] std::uint64_t capacity() const noexcept { return this->geometry().capacity; }
     /// About how many messages are in the ring: exact while nobody moves, else off by what moved during the call. Searches the
     /// commit words: O(log capacity).
     [[nodiscard]] std::uint64_t count_approx() const noexcept {
-        return detail::count_committed<T>(memory(this->segment()));
+        return *this ? detail::count_committed<T>(memory(this->segment())) : 0;
     }
     [[nodiscard]] bool was_empty() const noexcept { return count_approx() == 0; }
-    [[nodiscard]] bool was_full() const noexcept { return count_approx() >= capacity(); }
+    [[nodiscard]] bool was_full() const noexcept { return *this && count_approx() >= capacity(); }
 
     /// What a ring of these options asks of its segment. For the factories and tools.
     [[nodiscard]] static detail::SegmentSpec spec(const RingOptions& options) noexcept {

@@ -184,9 +184,9 @@ class FuzzGame {
     typename Ring::Consumer in_{};
 };
 
-/// A ring of these options, with both ends taken, and as many moves as the input has.
-template <class Ring, class Calls, class Options>
-void play(Options options, FuzzInput& input) {
+/// A ring of these options with both ends taken, and what `course(game, ring)` makes of it.
+template <class Ring, class Calls, class Options, class Course>
+void with_game(Options options, Course&& course) {
     static const FuzzMemory memory;
     options.segment = memory.options();
     const std::span<std::byte> room = memory.last(Ring::required_bytes(options));
@@ -199,8 +199,15 @@ void play(Options options, FuzzInput& input) {
     FuzzInput both(kBoth, sizeof kBoth);
     game.reseat(both);
     game.reseat(both);
-    constexpr int kMoves = 200;
-    for (int moves = 0; moves != kMoves && !input.empty(); ++moves) game.move(input);
+    course(game, ring);
+}
+/// As many moves as the input has.
+template <class Ring, class Calls, class Options>
+void play(const Options& options, FuzzInput& input) {
+    with_game<Ring, Calls>(options, [&input](FuzzGame<Ring, Calls>& game, const Ring&) {
+        constexpr int kMoves = 200;
+        for (int moves = 0; moves != kMoves && !input.empty(); ++moves) game.move(input);
+    });
 }
 
 }  // namespace shmring::test

@@ -51,29 +51,19 @@ void disturb(std::span<std::byte> memory, const std::vector<Change>& changes, co
 
 template <class Ring, class Calls, class Options>
 void play_disturbed(Options options, FuzzInput& input) {
-    static const FuzzMemory memory;
     options.participants = 4;
-    options.segment = memory.options();
-    const std::span<std::byte> room = memory.last(Ring::required_bytes(options));
-    std::error_code code;
-    const Ring ring = Ring::create_in(room, options, code);
-    insist(!code);
-    const ForbiddenGaps gaps(ring.segment());
-    FuzzGame<Ring, Calls> game(ring);
-    constexpr std::uint8_t kBoth[] = {0, 1};
-    FuzzInput both(kBoth, sizeof kBoth);
-    game.reseat(both);
-    game.reseat(both);
-    std::atomic<bool> stop{false};
-    const std::vector<Change> changes = choose_changes(ring.segment().geometry(), input);
-    std::thread disturber([&] { disturb(room, changes, stop); });
-    for (int moves = 0; moves != 300; ++moves) {
-        game.send(input);
-        game.receive(input);
-        if (moves % 50 == 49) game.reseat(input);
-    }
-    stop.store(true, std::memory_order_relaxed);
-    disturber.join();
+    with_game<Ring, Calls>(options, [&input](FuzzGame<Ring, Calls>& game, const Ring& ring) {
+        std::atomic<bool> stop{false};
+        const std::vector<Change> changes = choose_changes(ring.segment().geometry(), input);
+        std::thread disturber([&] { disturb(ring.segment().bytes(), changes, stop); });
+        for (int moves = 0; moves != 300; ++moves) {
+            game.send(input);
+            game.receive(input);
+            if (moves % 50 == 49) game.reseat(input);
+        }
+        stop.store(true, std::memory_order_relaxed);
+        disturber.join();
+    });
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ class ChildProcess {
     static constexpr std::chrono::seconds kWatchdog{60};
 
     template <class Body>
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): a ChildProcess is no body
     explicit ChildProcess(Body&& body, std::chrono::seconds watchdog = kWatchdog) : watchdog_(watchdog) {
         std::fflush(nullptr);  // or both of us print what is buffered
         const bool from_main_thread = ::syscall(SYS_gettid) == ::getpid();
@@ -85,6 +86,12 @@ class ChildProcess {
             ADD_FAILURE() << "there is no child to send signal " << signal << " to";
     }
 
+    /// Waits until it is stopped. The test fails if it ends first.
+    void await_stop() const {
+        siginfo_t news{};
+        const int waited = ::waitid(P_PID, static_cast<id_t>(pid_), &news, WSTOPPED | WEXITED | WNOWAIT);
+        EXPECT_TRUE(waited == 0 && news.si_code == CLD_STOPPED) << "the child was not stopped";
+    }
     /// Waits for its end. A child that outlasts the watchdog is killed, and the test fails.
     Ended join() {
         if (pid_ <= 0) return {};

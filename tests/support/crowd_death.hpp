@@ -3,7 +3,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -56,11 +55,6 @@ class CrowdDeath : public testing::Test {
             return out.try_push_for(SteppedBytes::message(number), time, 0).error();
         else
             return out.try_push_for(number, time).error();
-    }
-    static void await_stop(const ChildProcess& child) {
-        siginfo_t info{};
-        ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child.pid()), &info, WSTOPPED | WEXITED | WNOWAIT), 0);
-        ASSERT_EQ(info.si_code, CLD_STOPPED);
     }
     /// Lives as `life(ring)` says, kills itself, and is waited for.
     template <class Life>

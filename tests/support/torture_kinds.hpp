@@ -269,15 +269,19 @@ struct SpscBytes : TortureKind<ByteRing, ByteWords> {
                                 .liveness_period = kTorturePeriod});
     }
 };
-struct CrowdNumbers : TortureKind<MpmcRing<std::uint64_t>, ValueWords<std::uint64_t>> {
-    static constexpr const char* kName = "MpmcRing";
+/// Many to many, as a ring or as a queue.
+template <class RingType>
+struct NumbersOfMany : TortureKind<RingType, ValueWords<std::uint64_t>> {
     static constexpr std::uint64_t kLeast = 1;
-    [[nodiscard]] static Ring make(std::uint64_t capacity, Delivery delivery) {
-        return Ring::anonymous({.capacity = capacity,
-                                .delivery = delivery,
-                                .participants = kTortureRecords,
-                                .liveness_period = kTorturePeriod});
+    [[nodiscard]] static RingType make(std::uint64_t capacity, Delivery delivery) {
+        return RingType::anonymous({.capacity = capacity,
+                                    .delivery = delivery,
+                                    .participants = kTortureRecords,
+                                    .liveness_period = kTorturePeriod});
     }
+};
+struct CrowdNumbers : NumbersOfMany<MpmcRing<std::uint64_t>> {
+    static constexpr const char* kName = "MpmcRing";
 };
 struct CrowdBytes : TortureKind<MpmcByteRing, ByteWords> {
     static constexpr const char* kName = "MpmcByteRing";
@@ -289,15 +293,8 @@ struct CrowdBytes : TortureKind<MpmcByteRing, ByteWords> {
                                 .liveness_period = kTorturePeriod});
     }
 };
-struct QueueOfNumbers : TortureKind<Queue<std::uint64_t>, ValueWords<std::uint64_t>> {
+struct QueueOfNumbers : NumbersOfMany<Queue<std::uint64_t>> {
     static constexpr const char* kName = "Queue<uint64>";
-    static constexpr std::uint64_t kLeast = 1;
-    [[nodiscard]] static Ring make(std::uint64_t capacity, Delivery delivery) {
-        return Ring::anonymous({.capacity = capacity,
-                                .delivery = delivery,
-                                .participants = kTortureRecords,
-                                .liveness_period = kTorturePeriod});
-    }
 };
 struct QueueOfText : TortureKind<Queue<std::string>, ValueWords<std::string>> {
     static constexpr const char* kName = "Queue<string>";

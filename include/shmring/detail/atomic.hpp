@@ -1,4 +1,4 @@
-// Words for memory orders, the distances that keep cache lines apart, and the pause of a polling loop.
+// Words for memory orders, the distances that keep cache lines apart, the pause of a polling loop, and counting alone.
 #pragma once
 
 #include <atomic>
@@ -28,6 +28,11 @@ inline void cpu_pause() noexcept {
 #else
     std::atomic_signal_fence(std::memory_order_seq_cst);
 #endif
+}
+
+/// Adds to a statistic that one thread at a time writes: no read-modify-write needed.
+inline void add_alone(std::atomic<std::uint64_t>& counter, std::uint64_t amount) noexcept {
+    counter.store(counter.load(relaxed) + amount, relaxed);  // one writer, and nothing is published by it
 }
 
 [[nodiscard]] constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t step) noexcept {

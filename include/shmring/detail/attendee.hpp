@@ -9,6 +9,7 @@
 #include "shmring/detail/bell.hpp"
 #include "shmring/detail/env.hpp"
 #include "shmring/detail/layout.hpp"
+#include "shmring/detail/liveness_clock.hpp"
 #include "shmring/detail/participants.hpp"
 #include "shmring/detail/readable_descriptor.hpp"
 #include "shmring/result.hpp"
@@ -131,7 +132,7 @@ class Attendee {
     Line* peer_line_ = nullptr;
     Waiter<ShippedEnv> waiter_{};
     std::uint32_t misses_ = 0;
-    std::uint64_t last_look_ns_ = 0;
+    LivenessClock looks_{};
     std::uint64_t counted_sleeps_ = 0;
     ReadableDescriptor readable_{};  // of a consumer that was asked for it
     bool armed_by_us_ = false;       // and not by another, whose timer may have died with it

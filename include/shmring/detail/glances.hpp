@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "shmring/detail/env.hpp"
+#include "shmring/detail/liveness_clock.hpp"
 
 namespace shmring::detail {
 
@@ -29,15 +30,13 @@ class Glances {
         stride_ = !in_haste ? 1 : stride_ < kMostCalls ? stride_ * 2 : kMostCalls;
         left_ = stride_;
         glanced_ns_ = now;
-        if (now - asked_ns_ < period_ns) return false;
-        asked_ns_ = now;
-        return true;
+        return asked_.due_at(now, period_ns);
     }
 
     std::uint32_t left_ = 1;
     std::uint32_t stride_ = 1;
     std::uint64_t glanced_ns_ = 0;
-    std::uint64_t asked_ns_ = 0;
+    LivenessClock asked_{};
 };
 
 }  // namespace shmring::detail

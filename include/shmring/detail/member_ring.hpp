@@ -27,11 +27,12 @@ class MemberRing : public RingObject<Ring, ProducerEnd, ConsumerEnd, Options> {
  public:
     using Object = Base;  ///< whom a ring has to befriend
 
-    [[nodiscard]] Delivery delivery() const noexcept { return this->segment().geometry().delivery; }
+    [[nodiscard]] Delivery delivery() const noexcept { return this->geometry().delivery; }
     [[nodiscard]] bool was_closed() const noexcept {
-        return (control(this->segment()).tail.load(relaxed) & kTailClosed) != 0;
+        return *this && (control(this->segment()).tail.load(relaxed) & kTailClosed) != 0;
     }
     [[nodiscard]] Losses losses() const noexcept {
+        if (!*this) return {};
         const Control& words = control(this->segment());
         return {words.skipped.load(relaxed), words.lost.load(relaxed), words.redelivered.load(relaxed)};
     }

@@ -113,6 +113,7 @@ class PipeEndBase {
         out_.set_wait_policy(policy);
         in_.set_wait_policy(policy);
     }
+    /// Not of an empty object.
     [[nodiscard]] Segment& segment() const noexcept { return *hold_.segment(); }
 
     /// A descriptor for epoll, poll or select, readable while poll() would answer ok: see the rings' consumers. Binds this end.

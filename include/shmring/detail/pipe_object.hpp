@@ -51,8 +51,9 @@ class PipeObject : public RingFactory<Pipe, PipeOptions> {
         return end_or_code(PipeSide::second, code);
     }
     [[nodiscard]] bool duplex() const noexcept {
-        return (segment_->geometry().pipe_shape & kPipeDuplex) != 0;
+        return segment_ != nullptr && (segment_->geometry().pipe_shape & kPipeDuplex) != 0;
     }
+    /// Not of an empty object.
     [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
  protected:

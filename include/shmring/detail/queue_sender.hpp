@@ -62,12 +62,13 @@ class QueueSender {
     }
 
     /// Values the queue holds at most, exactly as asked.
-    [[nodiscard]] std::uint64_t capacity() const noexcept { return ring_ ? Lane::capacity(ring_) : 0; }
+    [[nodiscard]] std::uint64_t capacity() const noexcept { return Lane::capacity(ring_); }
     /// What was so a moment ago, and may be over when the answer arrives. Of values of varying size count_approx() looks at each.
-    [[nodiscard]] std::uint64_t count_approx() const noexcept { return ring_ ? ring_.count_approx() : 0; }
-    [[nodiscard]] bool was_empty() const noexcept { return !ring_ || ring_.was_empty(); }
-    [[nodiscard]] bool was_full() const noexcept { return ring_ && ring_.was_full(); }
-    [[nodiscard]] bool was_closed() const noexcept { return ring_ && ring_.was_closed(); }
+    [[nodiscard]] std::uint64_t count_approx() const noexcept { return ring_.count_approx(); }
+    [[nodiscard]] bool was_empty() const noexcept { return ring_.was_empty(); }
+    [[nodiscard]] bool was_full() const noexcept { return ring_.was_full(); }
+    [[nodiscard]] bool was_closed() const noexcept { return ring_.was_closed(); }
+    /// Not of an empty object.
     [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
  protected:

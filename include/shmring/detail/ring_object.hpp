@@ -28,15 +28,10 @@ struct RingAccess {
     [[nodiscard]] static auto memory(const Segment& segment) noexcept {
         return Ring::memory(segment);
     }
-    /// False: it holds no record of ours, in a forked child for one.
-    template <class End>
-    [[nodiscard]] static bool is_ours(const End& end) noexcept {
-        return end.member_.usable();
-    }
     /// One of those whose last one's leaving ends the stream, where it was made so. False: not ours.
     template <class Producer>
     [[nodiscard]] static bool make_explicit(Producer& producer) noexcept {
-        if (!is_ours(producer)) return false;
+        if (!producer.usable()) return false;
         producer.member_.become_explicit_producer();
         return true;
     }
@@ -68,11 +63,18 @@ class RingObject : public RingFactory<Ring, Options> {
         return end_or_code<Consumer>(policy, code);
     }
 
+    /// Not of an empty object.
     [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 
  protected:
     RingObject() noexcept = default;
     explicit RingObject(std::shared_ptr<Segment> segment) noexcept : segment_(std::move(segment)) {}
+
+    /// Of an empty object: nothing of anything.
+    [[nodiscard]] const SegmentGeometry& geometry() const noexcept {
+        static constexpr SegmentGeometry kNothing{};
+        return segment_ != nullptr ? segment_->geometry() : kNothing;
+    }
 
  private:
     template <class Side>

@@ -13,9 +13,10 @@ class SeatedRing : public RingObject<Ring, ProducerEnd, ConsumerEnd, Options> {
 
  public:
     using Object = Base;  ///< whom a ring has to befriend
+
     /// Whether either side has ended the stream. Unread messages may remain.
     [[nodiscard]] bool was_closed() const noexcept {
-        return control(this->segment()).closed.load(relaxed) != 0;
+        return *this && control(this->segment()).closed.load(relaxed) != 0;
     }
 
  protected:

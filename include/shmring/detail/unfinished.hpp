@@ -38,31 +38,20 @@ class Unfinished {
             if (places == 0) return false;
             position += places;
         }
-        for (std::uint64_t position = first; position != head; ++position) {
-            if (is_message(position)) return false;
-        }
-        return true;
+        return !any_message(first, head, [](SlotWord) noexcept { return true; });
     }
     /// Messages that are published and not handed back: exact while nobody moves.
     [[nodiscard]] std::uint64_t count() const noexcept {
-        const std::uint64_t last = tail();
-        if (!is_possible(last)) return 0;
         std::uint64_t sum = 0;
-        for (std::uint64_t position = oldest(last); position != last; ++position) {
-            if (is_message(position)) ++sum;
-        }
+        (void)any_message([&sum](SlotWord) noexcept {
+            ++sum;
+            return false;  // go on
+        });
         return sum;
     }
     /// Whether a message whose consumer died with it waits for another: a scan.
     [[nodiscard]] bool has_orphan() const noexcept {
-        const std::uint64_t last = tail();
-        if (!is_possible(last)) return false;
-        for (std::uint64_t position = oldest(last); position != last; ++position) {
-            const Slot<Env> slot = slots_.at(position);
-            const SlotWord word = slot.read();
-            if (word.lap() == slot.lap() && word.state() == SlotState::orphaned) return true;
-        }
-        return false;
+        return any_message([](SlotWord word) noexcept { return word.state() == SlotState::orphaned; });
     }
     /// Whether the message of this position and delivery is in the ring, in somebody's hand, and not handed back.
     [[nodiscard]] bool holds(std::uint64_t position, std::uint64_t deliveries) const noexcept {
@@ -75,12 +64,23 @@ class Unfinished {
     [[nodiscard]] std::uint64_t oldest(std::uint64_t tail) const noexcept {
         return tail > slots_.capacity() ? tail - slots_.capacity() : 0;
     }
-    /// The slot of a message's first place says so; the further ones say nothing.
-    [[nodiscard]] bool is_message(std::uint64_t position) const noexcept {
-        const Slot<Env> slot = slots_.at(position);
-        const SlotWord word = slot.read();
-        return word.lap() == slot.lap() &&
-               (word.state() == SlotState::published || word.state() == SlotState::orphaned);
+    /// Whether `is(word)` for any message from `position` up to `end`. The slot of a message's first place says that it is one; the
+    /// further ones say nothing.
+    template <class Is>
+    [[nodiscard]] bool any_message(std::uint64_t position, std::uint64_t end, Is&& is) const noexcept {
+        for (; position != end; ++position) {
+            const Slot<Env> slot = slots_.at(position);
+            const SlotWord word = slot.read();
+            const bool is_message = word.lap() == slot.lap() && (word.state() == SlotState::published ||
+                                                                 word.state() == SlotState::orphaned);
+            if (is_message && is(word)) return true;
+        }
+        return false;
+    }
+    template <class Is>
+    [[nodiscard]] bool any_message(Is&& is) const noexcept {
+        const std::uint64_t last = tail();
+        return is_possible(last) && any_message(oldest(last), last, is);
     }
 
     MpmcSlots<Env, kShape> slots_{};

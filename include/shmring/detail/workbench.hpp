@@ -10,6 +10,7 @@
 #include "shmring/detail/desk.hpp"
 #include "shmring/detail/env.hpp"
 #include "shmring/detail/event_count.hpp"
+#include "shmring/detail/liveness_clock.hpp"
 #include "shmring/detail/mpmc_layout.hpp"
 #include "shmring/detail/participants.hpp"
 #include "shmring/result.hpp"
@@ -122,7 +123,7 @@ class Workbench {
     Desk taken_over_{};                                 // while it is not decided what becomes of its task
     std::uint64_t next_unguarded_ = 0;
     std::uint32_t calls_ = 0;
-    std::uint64_t last_look_ns_ = 0;
+    LivenessClock looks_{};
 };
 
 }  // namespace shmring::detail

@@ -251,7 +251,7 @@ void add_crowds(MutationCampaign& campaign) {
                   {.capacity = 4,
                    .inside = 1,
                    .before = 2,
-                   .parts = {reader(try_once), writer(Acts(3, Act::one)), reader(once)}},
+                   .parts = {reader({Act::die}), writer(Acts(3, Act::one)), reader(once)}},
                   {.strategy = at_most(20'000), .mortals = only(0)});
     add<Kind>(campaign, {.capacity = 2, .parts = {writer(kPair), reader(once), heir(0, true, once)}},
               {.strategy = at_most(5'000), .mortals = only(0)});

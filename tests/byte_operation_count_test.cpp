@@ -133,6 +133,7 @@ TEST_P(ByteOperationCount, APushThatLeavesPaddingIsOneStoreMoreAndOneThatFitsExa
     if (last != storage) {
         published[1].order = std::memory_order_relaxed;
         published.push_back(store(header(last)));
+        looks[0].order = std::memory_order_relaxed;
         looks.insert(looks.begin(), load(header(last), std::memory_order_acquire));
     }
     EXPECT_EQ(taken(), published);

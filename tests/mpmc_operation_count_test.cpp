@@ -67,7 +67,7 @@ class MpmcOperationCount : public ::testing::Test {
         return {.kind = Kind::store, .address = address, .order = std::memory_order_release};
     }
     static Operation exchange(const void* address) {
-        return {.kind = Kind::exchange, .address = address, .order = std::memory_order_acq_rel};
+        return {.kind = Kind::exchange, .address = address, .order = std::memory_order_release};
     }
     Operation copy(Kind kind, std::uint64_t position) {
         return {.kind = kind, .address = ring_.payload(position), .size = sizeof(T)};

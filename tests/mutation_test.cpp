@@ -71,19 +71,25 @@ void add_streams(MutationCampaign& campaign) {
     const Acts batches(3, Act::two);
     add<Small>(campaign, {.capacity = 2, .producer = batches, .consumer = batches});
 }
+template <class Ends>
 void add_sleepers(MutationCampaign& campaign) {
+    constexpr std::uint64_t full = Ends::kCountsMessages ? 1 : 2;
     const StreamPlan pop{.producer = {Act::try_one}, .consumer = {Act::one}, .wakes = true};
-    const StreamPlan push{.inside = 1, .producer = {Act::one}, .consumer = {Act::try_one}, .wakes = true};
+    const StreamPlan push{.inside = full, .producer = {Act::one}, .consumer = {Act::try_one}, .wakes = true};
     const StreamPlan close_pop{.producer = {Act::close}, .consumer = {Act::one}, .wakes = true};
-    const StreamPlan push_close{.inside = 1, .producer = {Act::one}, .consumer = {Act::close}, .wakes = true};
-    for (const StreamPlan& plan : {pop, push, close_pop, push_close}) add<Large>(campaign, plan, kSequential);
-    for (const StreamPlan& plan : {pop, push}) add<Large>(campaign, plan, kServed);
+    const StreamPlan push_close{
+        .inside = full, .producer = {Act::one}, .consumer = {Act::close}, .wakes = true};
+    for (const StreamPlan& plan : {pop, push, close_pop, push_close}) add<Ends>(campaign, plan, kSequential);
+    for (const StreamPlan& plan : {pop, push}) add<Ends>(campaign, plan, kServed);
     for (const StreamPlan& plan : {close_pop, push_close})
-        add<Large>(campaign, plan, {.oversleep = Oversleep::never});
+        add<Ends>(campaign, plan, {.oversleep = Oversleep::never});
+    // Who missed a wake-up counts it before it may die elsewhere.
+    add<Ends>(campaign, pop, {.mortals = only(1)});
+    add<Ends>(campaign, push, {.mortals = only(0)});
     const Acts ones{Act::one, Act::one};
-    add<Large>(campaign, {.producer = ones, .consumer = ones, .wakes = true}, kSequential);
-    add<Large>(campaign, {.producer = ones, .consumer = ones, .wakes = true},
-               {.strategy = {.most_runs = 20'000}});
+    add<Ends>(campaign, {.producer = ones, .consumer = ones, .wakes = true}, kSequential);
+    add<Ends>(campaign, {.producer = ones, .consumer = ones, .wakes = true},
+              {.strategy = {.most_runs = 20'000}});
 }
 void add_byte_streams(MutationCampaign& campaign) {
     for (const std::uint64_t before : {0U, 3U}) {
@@ -109,7 +115,7 @@ void add_byte_streams(MutationCampaign& campaign) {
                         {.capacity = 2,
                          .inside = 4,
                          .producer = {Act::try_one},
-                         .consumer = Acts(3, Act::try_one),
+                         .consumer = Acts(4, Act::try_one),
                          .heir_of = 0,
                          .heir = Acts(3, Act::try_one)},
                         {.mortals = only(0)});
@@ -130,15 +136,14 @@ void add_byte_streams(MutationCampaign& campaign) {
 Part writer(Acts acts) { return {true, std::move(acts)}; }
 Part reader(Acts acts) { return {false, std::move(acts)}; }
 Part heir(int of, bool writes, Acts acts) { return {writes, std::move(acts), of}; }
+Part inspector() { return {false, {Act::inspect}}; }
 
 template <class Kind>
 void add_crowds(MutationCampaign& campaign) {
     const Acts once{Act::one};
     const Acts try_once{Act::try_one};
     const Acts drop_and_try{Act::in_place, Act::try_one};
-    const auto at_most = [](std::uint64_t runs) {
-        return Strategy{.most_runs = is_soak() ? 10 * runs : runs};
-    };
+    const auto at_most = [](std::uint64_t runs) { return Strategy{.most_runs = runs}; };
     add<Kind>(campaign, {.capacity = 1, .parts = {writer(kPair), reader(kPair)}});
     add<Kind>(campaign, {.capacity = 2, .inside = 1, .before = 1, .parts = {writer(kBatch), reader(kBatch)}});
     add<Kind>(campaign,
@@ -186,6 +191,21 @@ void add_crowds(MutationCampaign& campaign) {
                       {.strategy = at_most(5'000), .mortals = only(0) | only(1)});
         }
     }
+    // A reader comes late, and finds a filler of the next lap.
+    for (const std::uint64_t capacity : {1U, 2U})
+        add<Kind>(campaign,
+                  {.capacity = capacity,
+                   .inside = capacity,
+                   .parts = {writer({Act::in_place}), reader(try_once), reader(try_once)}},
+                  {.strategy = at_most(20'000)});
+    // Who comes after all others finds nothing to do again.
+    for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once})
+        add<Kind>(campaign,
+                  {.capacity = 2,
+                   .inside = 1,
+                   .delivery = delivery,
+                   .parts = {reader(try_once), reader(try_once), heir(0, false, try_once), inspector()}},
+                  {.strategy = at_most(20'000), .mortals = only(0)});
     // Two name the same message, one of them is dead, and its record is taken: nobody stands still for it.
     add<Kind>(campaign,
               {.capacity = 2,
@@ -194,6 +214,45 @@ void add_crowds(MutationCampaign& campaign) {
                .delivery = Delivery::at_least_once,
                .parts = {reader(try_once), reader(once), heir(0, false, try_once)}},
               {.strategy = at_most(20'000), .mortals = only(0)});
+    // What a living one named, too, when the dead one's record was taken, is found by one who sees little of the others yet.
+    const auto departures = [](int bound) {
+        return Strategy{.kind = Strategy::Kind::bounded, .bound = bound, .most_runs = 60'000};
+    };
+    for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once})
+        add<Kind>(
+            campaign,
+            {.capacity = 2,
+             .inside = 1,
+             .before = 1,
+             .delivery = delivery,
+             .parts = {reader({Act::die}), reader(try_once), heir(0, false, {}), reader({Act::repair})}},
+            {.strategy = departures(2), .mortals = only(0), .late = only(3)});
+    // Who takes an orphan counts it before it may die without it.
+    add<Kind>(campaign,
+              {.inside = 1, .delivery = Delivery::at_least_once, .parts = {reader({Act::die}), reader(once)}},
+              {.strategy = at_most(20'000), .mortals = only(0) | only(1)});
+    // Who makes an orphan says so before it takes the name away, and may die.
+    add<Kind>(campaign,
+              {.capacity = 2,
+               .inside = 1,
+               .before = 1,
+               .delivery = Delivery::at_least_once,
+               .parts = {reader({Act::die}), reader({Act::repair})}},
+              {.mortals = only(0) | only(1)});
+    // One that was overtaken by more than a lap, or by two, knows better than to call the ring corrupt.
+    add<Kind>(campaign, {.parts = {writer(try_once), writer(try_once), reader(try_once), writer(try_once)}},
+              {.strategy = departures(3)});
+    for (const Act late : {Act::try_one, Act::in_place})
+        for (const Acts& writes : {drop_and_try, kPair})
+            add<Kind>(campaign, {.capacity = 2, .parts = {writer(writes), reader({late}), reader(kPair)}},
+                      {.strategy = departures(3)});
+    if (!Kind::kCountsMessages)  // of two units, that its reader dies with
+        add<Kind>(campaign,
+                  {.capacity = 4,
+                   .inside = 1,
+                   .before = 2,
+                   .parts = {reader({Act::die}), writer(Acts(3, Act::one)), reader(once)}},
+                  {.strategy = at_most(20'000), .mortals = only(0)});
     add<Kind>(campaign, {.capacity = 2, .parts = {writer(kPair), reader(once), heir(0, true, once)}},
               {.strategy = at_most(5'000), .mortals = only(0)});
     for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once})
@@ -209,44 +268,47 @@ void add_crowds(MutationCampaign& campaign) {
 
 using Explained = std::vector<MutationCampaign::Explained>;
 
-TEST(Mutation, OfSpscRingAndOfSleepingAreNoticedOrExplained) {
-    const Explained explained = {
-        {"event_count.hpp", "(seen & ~kWaitersMask) + kOneEpoch, seq_cst", "seq_cst -> acq_rel"},
-        {"event_count.hpp", "line.word.fetch_add(1, seq_cst)", "seq_cst -> acq_rel"},
-        {"event_count.hpp", "line.word.load(acquire) >> 32", "acquire -> relaxed"},
-        {"event_count.hpp", "missed_wakes.fetch_add", "done after the next write"},
-        {"spsc.hpp", "last.commit_word().load(acquire)", "acquire -> relaxed"},
-        {"spsc.hpp", "judge_commit(at.commit_word().load(acquire)", "acquire -> relaxed"},
-        {"spsc.hpp", "memory.control->read_pos.load(acquire)", "acquire -> relaxed"},
-        {"spsc.hpp", "read_pos_published.store", "left out"},
-        {"spsc.hpp", "read_pos_published.store", "done after the next write"},
-    };
-    MutationCampaign campaign;
-    add_streams(campaign);
-    add_sleepers(campaign);
+void expect_caught(MutationCampaign& campaign, double percent, std::size_t least,
+                   const Explained& explained = {}) {
     campaign.survey();
-    campaign.run(1, explained);
-    EXPECT_GE(campaign.tried(), 40U);
-    EXPECT_LE(campaign.survivors(), explained.size());
+    campaign.run(explained);
+    EXPECT_GE(campaign.caught_percent(), percent);
+    EXPECT_GE(campaign.tried(), least) << "operations are not come to any more";
 }
-TEST(Mutation, OfTheOtherRingsAreNoticedOrExplained) {
-    if (!is_soak()) GTEST_SKIP() << "takes minutes: SHMRING_SOAK=1";
-    const Explained explained = {
-        {"spsc_bytes.hpp", "memory.header(0).load(acquire)", "acquire -> relaxed"},
-        {"mpmc_recovery.hpp", "control.lost.fetch_add", "done after the next write"},
-        {"mpmc_recovery.hpp", "remembered.store", "left out"},
-        {"mpmc_recovery.hpp", "remembered.store", "done after the next write"},
-        {"mpmc_claims.hpp", "word_->store(", "release -> relaxed"},
-        {"mpmc_bytes.hpp", "header_of(slot).load(acquire)", "acquire -> relaxed"},
-        {"mpmc_bytes.hpp", "header_of(slot).store", "release -> relaxed"},
-    };
-    MutationCampaign campaign;
+// Why these make no difference: docs/proof.md.
+const Explained kOfCrowds = {
+    {"mpmc_reader.hpp", "control.searched.store(announced", "done after the next write"},
+    {"mpmc_recovery.hpp", "control.lost.fetch_add(intent.count()", "done after the next write"},
+    {"mpmc_recovery.hpp", "(void)further.word().compare_exchange_strong", "release -> relaxed"},
+};
+
+TEST(Mutation, OfSpscRingAndOfSleepingAreNoticed) {
+    MutationCampaign campaign("SpscRing, event count and waiter", {"event_count.hpp", "spsc.hpp"});
+    add_streams(campaign);
+    add_sleepers<Large>(campaign);
+    expect_caught(campaign, 95, 35);
+}
+TEST(Mutation, OfByteRingAreNoticedOrExplained) {
+    MutationCampaign campaign("ByteRing", {"spsc_bytes.hpp"});
     add_byte_streams(campaign);
+    add_sleepers<ByteEnds<true>>(campaign);
+    // The copy is then behind the clearing of the next word, and still before its publication.
+    expect_caught(campaign, 95, 35,
+                  {{"spsc_bytes.hpp", "Env::copy_in(place(), bytes, size)", "done after the next write"}});
+}
+TEST(Mutation, OfMpmcRingAreNoticedOrExplained) {
+    if (!is_soak()) GTEST_SKIP() << "takes minutes: SHMRING_SOAK=1";
+    MutationCampaign campaign("MpmcRing", {"mpmc.hpp", "mpmc_claims.hpp", "mpmc_reader.hpp",
+                                           "mpmc_recovery.hpp", "mpmc_slots.hpp", "mpmc_writer.hpp"});
     add_crowds<FixedKind>(campaign);
+    expect_caught(campaign, 95, 60, kOfCrowds);
+}
+TEST(Mutation, OfMpmcByteRingAreNoticedOrExplained) {
+    if (!is_soak()) GTEST_SKIP() << "takes minutes: SHMRING_SOAK=1";
+    MutationCampaign campaign("MpmcByteRing", {"mpmc_bytes.hpp", "mpmc_claims.hpp", "mpmc_reader.hpp",
+                                               "mpmc_recovery.hpp", "mpmc_slots.hpp", "mpmc_writer.hpp"});
     add_crowds<UnitsKind>(campaign);
-    campaign.survey();
-    campaign.run(1, explained);
-    EXPECT_LE(campaign.survivors() * 8, campaign.tried()) << "too many need an explanation";
+    expect_caught(campaign, 95, 60, kOfCrowds);
 }
 
 }  // namespace

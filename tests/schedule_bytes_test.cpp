@@ -2,17 +2,31 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "support/byte_scene.hpp"
+#include "support/executions.hpp"
 #include "support/playing.hpp"
 #include "support/soak.hpp"
 #include "support/spsc_scene.hpp"
 
 namespace shmring::test {
 namespace {
+
+constexpr std::array kPromises{
+    Promise{"TwoOperationsOfEachSide", {15'000, 15'000}},
+    Promise{"MoreOperationsOfEachSide", {28'000, 420'000}},
+    Promise{"TheDeadHaveHeirs", {56'000, 56'000}},
+    Promise{"TheEndOfAStreamAndTheWakeUps", {390, 390}},
+};
+static_assert(keep(kPromises, kOfByteRing));
+class ScheduleBytes : public CountedExecutions {
+ protected:
+    ScheduleBytes() : CountedExecutions(kPromises) {}
+};
 
 template <bool kLong>
 Findings play(StreamPlan plan, const Plan& how = {}) {
@@ -38,7 +52,7 @@ Findings play_all_standings(const StreamPlan& acts, const Plan& how = {}) {
 
 const std::vector<Act> kWithoutWaiting = {Act::try_one, Act::two, Act::in_place};
 
-TEST(ScheduleBytes, TwoOperationsOfEachSide) {
+TEST_F(ScheduleBytes, TwoOperationsOfEachSide) {
     for (const Act first : kWithoutWaiting)
         for (const Act second : kWithoutWaiting) {
             Findings pair;
@@ -49,7 +63,7 @@ TEST(ScheduleBytes, TwoOperationsOfEachSide) {
             EXPECT_GT(pair.runs, 900U);
         }
 }
-TEST(ScheduleBytes, MoreOperationsOfEachSide) {
+TEST_F(ScheduleBytes, MoreOperationsOfEachSide) {
     for (const std::size_t count : {3U, 4U}) {
         if (count == 4 && !is_soak()) continue;
         for (const Act writes : kWithoutWaiting)
@@ -60,7 +74,7 @@ TEST(ScheduleBytes, MoreOperationsOfEachSide) {
             }
     }
 }
-TEST(ScheduleBytes, TheDeadHaveHeirs) {
+TEST_F(ScheduleBytes, TheDeadHaveHeirs) {
     for (const int mortal : {0, 1})
         for (const Act act : kWithoutWaiting) {
             const StreamPlan plan{.producer = {mortal == 0 ? act : Act::try_one, Act::try_one},
@@ -72,7 +86,7 @@ TEST(ScheduleBytes, TheDeadHaveHeirs) {
                    play_all_standings(plan, {.mortals = only(mortal)}));
         }
 }
-TEST(ScheduleBytes, TheEndOfAStreamAndTheWakeUps) {
+TEST_F(ScheduleBytes, TheEndOfAStreamAndTheWakeUps) {
     report("try_push, close | try_pop, try_pop",
            play_all_standings(
                {.producer = {Act::try_one, Act::close}, .consumer = {Act::try_one, Act::try_one}}));

@@ -56,6 +56,7 @@ struct FixedKind {
         if (status == Status::ok) value = number_of(message);
         return status;
     }
+    static Status take(Memory::Consumer& in) { return in.claim(1); }
     static std::size_t pop_two(Memory::Consumer& in, std::array<std::uint64_t, 2>& values, Status& status) {
         status = in.claim(2);
         if (status != Status::ok) return 0;
@@ -99,6 +100,7 @@ struct UnitsKind {
         if (status != Status::ok) return status;
         const std::uint64_t mark = value + 1;
         SchedulerEnv::copy_in(out.place(), &mark, sizeof mark);
+        if (size > kShort) SchedulerEnv::copy_in(out.place() + kShort, &mark, sizeof mark);
         out.publish(static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(value));
         return status;
     }
@@ -121,10 +123,13 @@ struct UnitsKind {
         if (status != Status::ok) return status;
         std::uint64_t mark = 0;
         SchedulerEnv::copy_out(&mark, in.payload(), sizeof mark);
-        value = mark == in.tag() + 1 && in.length() >= kShort ? in.tag() : kTorn;
+        std::uint64_t last_mark = mark;
+        if (in.length() > kShort) SchedulerEnv::copy_out(&last_mark, in.payload() + kShort, sizeof last_mark);
+        value = mark == in.tag() + 1 && mark == last_mark && in.length() >= kShort ? in.tag() : kTorn;
         in.hand_back();
         return status;
     }
+    static Status take(Memory::Consumer& in) { return in.claim(detail::RecordHeader::kMaxLength); }
     static std::size_t pop_two(Memory::Consumer& in, std::array<std::uint64_t, 2>& values, Status& status) {
         status = pop(in, values[0]);
         return status == Status::ok ? 1 : 0;

@@ -2,6 +2,7 @@
 // algorithm and recovery over the scheduler's Env.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -69,6 +70,7 @@ class CrowdScene : public Scene {
         next_ = 50;
         gone_ = taken_again_ = heirs_gone_ = 0;
         pushes_ = pops_ = uncounted_ = last_words_ = 0;
+        named_writes_ = named_reads_ = redelivered_ = 0;
         is_closed_ = false;
         fault_ = nullptr;
     }
@@ -84,6 +86,14 @@ class CrowdScene : public Scene {
     void died(int actor) override {
         gone_ |= only(actor);
         const auto record = static_cast<std::size_t>(record_of(actor));
+        const detail::Intent name{intents_[record].now()};
+        if (name.delivery() != 0) {
+            const auto slot = ring_.slots().at(name.position());
+            const bool is_handed_back = slot.word().now() >= slot.when_free_again().value;
+            expect(!is_handed_back || ring_.control().redelivered.now() != 0,
+                   "it was handed back before it was counted as delivered again");
+        }
+        (name.side() == detail::ClaimSide::write ? named_writes_ : named_reads_) += name.count();
         if (!plan_.parts[static_cast<std::size_t>(actor)].writes && intents_[record].now() == 0) ++uncounted_;
     }
     [[nodiscard]] std::string judge() override {
@@ -99,6 +109,11 @@ class CrowdScene : public Scene {
         const std::uint64_t claims = (control.tail.now() & ~detail::kTailClosed) - plan_.before;
         if (skipped_are_known())
             expect(control.skipped.now() + came >= claims, "too few were counted as skipped");
+        expect(control.redelivered.now() >= redelivered_, "too few were counted as delivered again");
+        if (only_idlers_died()) {
+            expect(control.lost.now() <= named_reads_, "too many were counted as lost");
+            expect(control.skipped.now() <= named_writes_, "too many were counted as skipped");
+        }
         expect(!is_closed_ || (control.tail.now() & detail::kTailClosed) != 0, "the end was not noted");
         if (fault_ == nullptr) expect_usable();
         expect(!calls_.is_impossible(), "it came again, and nobody had died with it");
@@ -184,6 +199,17 @@ class CrowdScene : public Scene {
             if (!plan_.parts[i].writes && scheduler.is_dead(static_cast<int>(i))) return false;
         return Kind::kCountsMessages && !drops();
     }
+    /// Whether nobody died who repairs, or took over: then no counter is one too high.
+    [[nodiscard]] bool only_idlers_died() const {
+        for (std::size_t i = 0; i != plan_.parts.size(); ++i) {
+            const Part& part = plan_.parts[i];
+            if (part.heir_of >= 0) return false;
+            if (scheduler.is_dead(static_cast<int>(i)) &&
+                std::ranges::find(part.acts, Act::one) != part.acts.end())
+                return false;
+        }
+        return true;
+    }
     /// Whether nobody is left who does the other thing.
     [[nodiscard]] bool is_alone(bool writes) const {
         for (std::size_t i = 0; i != plan_.parts.size(); ++i)
@@ -194,6 +220,7 @@ class CrowdScene : public Scene {
     void write(typename Memory::Producer out, int record, const Acts& acts) {
         for (const Act act : acts) {
             if (act == Act::close) {
+                scheduler.begin_call();
                 const std::uint64_t last_words = 1;
                 SchedulerEnv::copy_in(&last_words_, &last_words, sizeof last_words);
                 detail::close_tail(ring_.control());
@@ -232,6 +259,28 @@ class CrowdScene : public Scene {
     }
     void read(typename Memory::Consumer in, int record, const Acts& acts) {
         for (const Act act : acts) {
+            if (act == Act::repair) {
+                scheduler.begin_call();
+                (void)recover(record);
+                continue;
+            }
+            if (act == Act::die) {
+                calls_.begin_pop();
+                (void)Kind::take(in);
+                scheduler.perish();
+            }
+            if (act == Act::in_place) {
+                scheduler.begin_call();
+                const Status ahead = in.peek();
+                expect(ahead == Status::ok || ahead == Status::empty || ahead == Status::busy ||
+                           ahead == Status::closed || ahead == Status::too_large,  // than one byte
+                       "a look ahead answers strangely");
+                continue;
+            }
+            if (act == Act::inspect) {
+                inspect(in, record);
+                continue;
+            }
             if (act == Act::two) {
                 std::array<std::uint64_t, 2> values{};
                 calls_.begin_pops(2);
@@ -256,6 +305,23 @@ class CrowdScene : public Scene {
             status == Status::ok ? accept(in, value) : refused_pop(status);
         }
     }
+    /// What the repairers remember for the next is right when nobody else is left.
+    void inspect(typename Memory::Consumer in, int record) {
+        const ActorSet others = (only(actors()) - 1) & ~only(record);
+        scheduler.begin_call();
+        do scheduler.rest();
+        while ((gone_ & others) != others);
+        int times = 0;
+        while (recover(record) && ++times != kMostRepairs) {
+        }
+        scheduler.begin_call();
+        const auto& control = ring_.control();
+        expect(control.forgotten.now() == control.remembered.now(), "what is settled is settled again");
+        const Status left = in.peek();
+        scheduler.begin_call();
+        expect(left == Status::ok || control.orphans.now() == control.searched.now(),
+               "what was searched is searched again");
+    }
     void refused_pop(Status status) {
         expect(status == Status::empty || status == Status::busy || status == Status::closed,
                "a pop answers strangely");
@@ -270,6 +336,7 @@ class CrowdScene : public Scene {
         ++pops_;
         expect(value != Kind::kTorn, "torn");
         if (in.deliveries() == 0) return calls_.popped(value);
+        ++redelivered_;
         expect(redelivers(), "delivered again");
         calls_.popped_after(a_dead_reader(), value);
     }
@@ -292,10 +359,12 @@ class CrowdScene : public Scene {
             std::uint64_t value = 0;
             while (Kind::pop(in, value) == Status::ok && rest.size() != kMany) {
                 expect(value != Kind::kTorn, "torn");
-                if (in.deliveries() == 0)
+                if (in.deliveries() == 0) {
                     rest.push_back(value);
-                else
+                } else {
+                    ++redelivered_;
                     calls_.taken_by_the_dead(a_dead_reader(), value);
+                }
             }
         } while (recover(me) && ++times < kMostRepairs);
         expect(times < kMostRepairs, "repaired over and over");
@@ -309,11 +378,12 @@ class CrowdScene : public Scene {
         auto out = ring_.producer(intent, redelivers());
         auto in = ring_.consumer(intent, redelivers());
         std::uint64_t value = 0;
-        for (std::uint64_t round = 0; round != 2; ++round) {
+        // Small ones, twice around.
+        for (std::uint64_t round = 0; round != 2 * ring_.capacity() / Kind::room(ring_); ++round) {
             for (std::uint64_t i = 0; i != Kind::room(ring_); ++i)
-                expect(Kind::push(out, 20 + i) == Status::ok, "a place is stuck");
+                expect(Kind::push(out, 21 + 3 * i) == Status::ok, "a place is stuck");
             for (std::uint64_t i = 0; i != Kind::room(ring_); ++i)
-                expect(Kind::pop(in, value) == Status::ok && value == 20 + i, "a place is out of order");
+                expect(Kind::pop(in, value) == Status::ok && value == 21 + 3 * i, "a place is out of order");
         }
         (void)recover(actors());  // what the dead named and did not claim was claimed and done meanwhile
         for (const Word& name : intents_) expect(name.now() == 0, "a name was left behind");
@@ -337,6 +407,9 @@ class CrowdScene : public Scene {
     std::uint64_t pops_ = 0;
     std::uint64_t uncounted_ =
         0;  // readers that died with a call that was over for the ring: they may have taken a message along
+    std::uint64_t named_writes_ = 0;  // places that the dead had named when they died
+    std::uint64_t named_reads_ = 0;
+    std::uint64_t redelivered_ = 0;            // that came out again
     alignas(8) std::uint64_t last_words_ = 0;  // of the one who closes
     bool is_closed_ = false;
     const char* fault_ = nullptr;

@@ -124,6 +124,12 @@ class Laboratory {
         is_breeding_ = true;
     }
     void stop() { is_breeding_ = false; }
+    /// A store that released releases no more: stores of its actor that stand before it may come after it.
+    [[nodiscard]] bool is_reordering() const {
+        return is_breeding_ && mutant_.kind == Mutant::Kind::weaker &&
+               mutant_.site.operation == Operation::store && mutant_.order == std::memory_order_relaxed;
+    }
+    [[nodiscard]] bool is_bred(const Where& where) const { return mutant_.site.is(where); }
     /// Notes from now on where operations come from.
     void begin_survey() {
         sites_.clear();

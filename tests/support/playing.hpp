@@ -10,6 +10,7 @@
 #include <iostream>
 #include <string>
 
+#include "support/executions.hpp"
 #include "support/scheduler.hpp"
 #include "support/scheduler_env.hpp"
 
@@ -50,6 +51,7 @@ inline void report(const std::string& what, const Findings& findings) {
     std::cout << what << ": ";
     PrintTo(findings, &std::cout);
     std::cout << std::endl;
+    CountedExecutions::count(what, findings.runs);
 }
 
 }  // namespace shmring::test

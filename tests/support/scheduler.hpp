@@ -57,7 +57,8 @@ struct Plan {
     bool weak = true;      // loads may find old stores
     ActorSet mortals = 0;  // who may die
     Oversleep oversleep = Oversleep::allowed;
-    int spurious = 0;  // how often in a run a weak exchange may fail for no reason
+    ActorSet late = 0;  // whose loads first find the oldest that they may find; not where runs are pruned
+    int spurious = 0;   // how often in a run a weak exchange may fail for no reason
 };
 
 struct Findings {
@@ -133,9 +134,13 @@ class Scheduler {
     [[nodiscard]] int timeouts() const { return timeouts_; }
     [[nodiscard]] int deaths() const { return deaths_; }
     /// A call begins: what it finds is no repetition of the call before.
-    void begin_call() { me().polls.forget(); }
+    void begin_call() {
+        settle_debts(true);
+        me().polls.forget();
+    }
     /// Nothing to do until the others have done all they can.
     void rest() {
+        settle_debts(false);
         me().state = Actor::State::resting;
         me().deadline_ns = now_ns_ + kRest_ns;
         me().step = {};
@@ -145,6 +150,7 @@ class Scheduler {
     /// Whether `actor` is dead, as the kernel says. What a dead one did before is then visible.
     [[nodiscard]] bool ask_about(int actor) {
         if (!has(plan_->mortals, actor)) return false;
+        settle_debts(false);
         Step step;
         step.touches.add(Objects::kLives + actor, Access::read);
         await_turn(step);
@@ -154,6 +160,18 @@ class Scheduler {
         (void)exploration_->executed(step.touches, nullptr, steps_of_all_);
         note(dead ? "asks: dead" : "asks: alive");
         return dead;
+    }
+    /// Called before an actor begins a call, rests, asks about another or leaves: what it has put off is done then; `is_owed`: and is
+    /// not forgotten even if it dies, because the call returned.
+    void (*settle_debts)(bool is_owed) = nullptr;
+    /// The actor that runs dies here.
+    [[noreturn]] void perish() {
+        settle_debts(true);
+        Step step;
+        step.touches.add(Objects::kLives + self_, Access::write);
+        await_turn(step, true);
+        (void)settle(1);
+        die();
     }
     /// A run may fail before its end.
     void fail(const std::string& fault) {
@@ -179,17 +197,20 @@ class Scheduler {
         await_turn(step);
         const WeakMemory::Range range = memory_.readable(self_, location, order);
         const int first = std::max(range.first, exploration_->least_index());
-        const int index = range.last - settle(range.last - first + 1);
+        const int back = settle(range.last - first + 1);
+        const int index = has(plan_->late, self_) ? first + back : range.last - back;
         const std::uint64_t value = memory_.load(self_, location, index, order);
         me().polls.note(location, index);
         (void)exploration_->executed(step.touches, &memory_.store_at(location, index).cause, steps_of_all_);
         if (trace_ != nullptr) note("loads", &word, value, where, order, range.last - index);
         return value;
     }
-    void store(std::uint64_t& word, std::uint64_t value, std::memory_order order, const Where& where) {
+    /// `is_owed`: by the program it came before a step that was made; even a dead actor's stores become visible.
+    void store(std::uint64_t& word, std::uint64_t value, std::memory_order order, const Where& where,
+               bool is_owed = false) {
         const int location = memory_.location_at(&word, word);
         const Step step = step_on(location, Access::write, order);
-        await_turn(step);
+        await_turn(step, is_owed);
         (void)settle(1);
         memory_.store(self_, location, value, order);
         word = value;
@@ -412,6 +433,7 @@ class Scheduler {
         return scene.judge();
     }
     [[noreturn]] void leave() {
+        settle_debts(true);
         if (has(plan_->mortals, self_) && me().has_changed) {  // it may die before its last call returns
             Step step;
             await_turn(step);
@@ -440,9 +462,9 @@ class Scheduler {
     // ---- turns -----------------------------------------------------------------------------------------------------------
 
     /// Says what comes next, and returns when it is to be done.
-    void await_turn(const Step& step) {
+    void await_turn(const Step& step, bool is_owed = false) {
         me().step = step;
-        me().may_die = has(plan_->mortals, self_) && me().has_changed;
+        me().may_die = has(plan_->mortals, self_) && me().has_changed && !is_owed;
         if (me().may_die) me().step.touches.add(Objects::kLives + self_, Access::write);
         pass_turn();
     }

@@ -29,6 +29,62 @@ struct Postponed {
     std::uint64_t run = 0;  // in which this was
 };
 
+/// Where a mutant weakens a store that releases: stores before it are held back, so that it may overtake them. The next one to the same
+/// word takes the place of the one that is held: nobody can have read that. Everything but a load of another word, and this store, waits
+/// until what is held is done; a load does not, for no release holds back the loads behind it.
+class HeldStores {
+ public:
+    HeldStores() { scheduler.settle_debts = &settle_all; }
+    [[nodiscard]] bool is_in_use() const { return mine().run == scheduler.run() && mine().count != 0; }
+
+    void hold(std::uint64_t& word, std::uint64_t value, std::memory_order order, const Where& where) {
+        Queue& queue = mine();
+        if (queue.run != scheduler.run()) queue = {.run = scheduler.run()};
+        settle(&word);
+        if (queue.count == queue.stores.size()) settle_all();
+        queue.stores[queue.count++] = {&word, value, order, where};
+    }
+    void overtake(std::uint64_t& word, std::uint64_t value, std::memory_order order, const Where& where) {
+        scheduler.store(word, value, order, where);
+        if (is_in_use()) let_go(&word, true);
+    }
+    /// What is held, if this word is among it.
+    void settle(const std::uint64_t* word) {
+        const Queue& queue = mine();
+        for (std::size_t i = 0; i != queue.count; ++i)
+            if (queue.stores[i].word == word) return settle_all();
+    }
+    static void settle_all(bool is_owed = false);
+
+ private:
+    struct Held {
+        std::uint64_t* word = nullptr;
+        std::uint64_t value = 0;
+        std::memory_order order = std::memory_order_relaxed;
+        Where where{};
+    };
+    struct Queue {
+        std::array<Held, 4> stores{};
+        std::size_t count = 0;
+        std::uint64_t run = 0;
+    };
+    [[nodiscard]] Queue& mine() { return queues_[static_cast<std::size_t>(scheduler.self())]; }
+    [[nodiscard]] const Queue& mine() const { return queues_[static_cast<std::size_t>(scheduler.self())]; }
+    void let_go(const std::uint64_t* but, bool is_owed) {
+        const Queue done = std::exchange(mine(), Queue{.run = scheduler.run()});
+        for (std::size_t i = 0; i != done.count; ++i) {
+            const Held& each = done.stores[i];
+            if (each.word != but) scheduler.store(*each.word, each.value, each.order, each.where, is_owed);
+        }
+    }
+
+    std::array<Queue, kMostActors> queues_{};
+};
+inline HeldStores held;
+inline void HeldStores::settle_all(bool is_owed) {
+    if (held.is_in_use()) held.let_go(nullptr, is_owed);
+}
+
 struct SchedulerEnv {
     template <class T>
     class Atom {
@@ -40,6 +96,7 @@ struct SchedulerEnv {
 
         [[nodiscard]] T load(std::memory_order order, const Where& where = Where::current()) const noexcept {
             if (!scheduler.is_playing()) return value_;
+            if (held.is_in_use()) held.settle(&value_);
             return scheduler.load(value_, laboratory.judge(where, Operation::load, order).order, where);
         }
         void store(T value, std::memory_order order, const Where& where = Where::current()) noexcept {
@@ -47,6 +104,9 @@ struct SchedulerEnv {
             const Decree decree = laboratory.judge(where, Operation::store, order);
             if (decree.is_left_out) return;
             if (decree.is_late) return postpone({.word = &value_, .value = value, .order = decree.order});
+            if (laboratory.is_reordering())
+                return laboratory.is_bred(where) ? held.overtake(value_, value, decree.order, where)
+                                                 : held.hold(value_, value, decree.order, where);
             scheduler.store(value_, value, decree.order, where);
             catch_up(where);
         }
@@ -76,6 +136,7 @@ struct SchedulerEnv {
         template <class Change>
         T change(Change&& change, std::memory_order order, const Where& where) noexcept {
             if (!scheduler.is_playing()) return std::exchange(value_, change(value_));
+            HeldStores::settle_all();
             const Decree decree = laboratory.judge(where, Operation::change, order);
             if (decree.is_left_out) return value_;
             if (decree.is_late) {
@@ -97,6 +158,7 @@ struct SchedulerEnv {
                 value_ = desired;
                 return true;
             }
+            HeldStores::settle_all();
             const Decree decree = laboratory.judge(where, Operation::exchange, order, failure);
             if (decree.is_left_out) return true;
             const bool done = scheduler.compare_exchange(value_, expected, desired, is_weak, decree.order,
@@ -111,6 +173,7 @@ struct SchedulerEnv {
     static void copy_in(void* ring, const void* from, std::size_t size,
                         const Where& where = Where::current()) noexcept {
         if (!scheduler.is_playing()) return copy(ring, from, size);
+        HeldStores::settle_all();
         const Decree decree = laboratory.judge(where, Operation::copy, std::memory_order_relaxed);
         if (decree.is_left_out) return;
         if (decree.is_late) return postpone({.to = ring, .from = from, .value = size, .into_ring = true});
@@ -119,6 +182,7 @@ struct SchedulerEnv {
     static void copy_out(void* to, const void* ring, std::size_t size,
                          const Where& where = Where::current()) noexcept {
         if (!scheduler.is_playing()) return copy(to, ring, size);
+        HeldStores::settle_all();
         const Decree decree = laboratory.judge(where, Operation::copy, std::memory_order_relaxed);
         if (decree.is_left_out) return;
         if (decree.is_late) return postpone({.to = to, .from = ring, .value = size});
@@ -131,17 +195,20 @@ struct SchedulerEnv {
     static void compiler_barrier() noexcept {}
     static void full_fence(const Where& where = Where::current()) noexcept {
         if (!scheduler.is_playing()) return;
+        HeldStores::settle_all();
         const Decree decree = laboratory.judge(where, Operation::fence, std::memory_order_seq_cst);
         if (!decree.is_left_out) scheduler.fence(decree.order);
     }
 
     static detail::platform::FutexResult futex_wait(const std::uint32_t* word, std::uint32_t expected,
                                                     std::uint64_t deadline_ns) noexcept {
+        HeldStores::settle_all();
         return scheduler.futex_wait(word, expected, deadline_ns);
     }
     static int futex_wake(const std::uint32_t* word, int count,
                           const Where& where = Where::current()) noexcept {
         if (!scheduler.is_playing()) return 0;
+        HeldStores::settle_all();
         if (laboratory.judge(where, Operation::wake, std::memory_order_relaxed).is_left_out) return 0;
         return scheduler.futex_wake(word, count);
     }

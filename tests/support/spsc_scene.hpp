@@ -5,6 +5,7 @@
 //   actor 2   an heir, where there is one: takes the seat of the one that died, and goes on
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -30,12 +31,17 @@ enum class Act : std::uint8_t {
     two,       ///< a batch of two, without waiting
     in_place,  ///< claims and publishes, or borrows and hands back
     close,
+    die,      ///< of a crowd: takes a message, and dies with it in hand
+    repair,   ///< of a crowd: looks after the dead
+    inspect,  ///< of a crowd: when all others are gone, looks whether they left things in order
 };
 using Acts = std::vector<Act>;
 
 [[nodiscard]] inline std::string text_of(const Acts& acts, bool writes) {
-    static constexpr const char* kWrites[] = {"try_push", "push", "try_push_n", "claim", "close"};
-    static constexpr const char* kReads[] = {"try_pop", "pop", "try_pop_n", "next", "close"};
+    static constexpr const char* kWrites[] = {"try_push", "push", "try_push_n", "claim",
+                                              "close",    "die",  "repair",     "inspect"};
+    static constexpr const char* kReads[] = {"try_pop", "pop", "try_pop_n", "next",
+                                             "close",   "die", "repair",    "inspect"};
     std::string text;
     for (const Act act : acts)
         text += (text.empty() ? "" : ", ") +
@@ -96,14 +102,24 @@ class StreamScene : public Scene {
         play(actor == 0, actor == 0 ? plan_.producer : plan_.consumer);
         is_done_[static_cast<std::size_t>(actor)] = true;
     }
+    void died(int actor) override {
+        if (actor == 2 || !plan_.wakes || scheduler.timeouts() == 0 || sleeps(actor != 0)) return;
+        const Line& own = line(actor == 1);
+        expect((own.word.now() & detail::kWaitersMask) != 0 || own.missed_wakes.now() != 0,
+               "one that missed its wake-up did not count it before it left");
+    }
     [[nodiscard]] std::string judge() override {
         if (fault_ != nullptr) return fault_;
+        const auto& control = ends_.control();
+        if (scheduler.deaths() == 0)  // so small a ring publishes each
+            expect(control.read_pos_published.now() == control.read_pos.now(),
+                   "a read position was not published");
         std::vector<std::uint64_t> inside;
         for (std::uint64_t i = 0; i != plan_.inside; ++i) inside.push_back(plan_.before + i);
         std::vector<std::uint64_t> rest;
         if (ends_.join_consumer() != Status::ok) return "nobody can go on reading";
         std::uint64_t value = 0;
-        while (ends_.pop(value) == Status::ok) rest.push_back(value);
+        while (rest.size() != kMany && ends_.pop(value) == Status::ok) rest.push_back(value);
         history_.begin(std::move(inside));
         calls_.tell(history_);
         if (fault_ != nullptr) return fault_;
@@ -124,6 +140,10 @@ class StreamScene : public Scene {
             missed += line(of_readers).missed_wakes.now();
         }
         expect(scheduler.timeouts() == 0 || missed != 0, "a missed wake-up was not counted");
+    }
+    [[nodiscard]] bool sleeps(bool writes) const {
+        const Acts& acts = writes ? plan_.producer : plan_.consumer;
+        return std::ranges::find(acts, Act::one) != acts.end();
     }
     [[nodiscard]] Line& line(bool of_readers) {
         return of_readers ? ends_.control().readable : ends_.control().writable;
@@ -148,6 +168,10 @@ class StreamScene : public Scene {
                     ends_.close(writes ? detail::kProducerClosed : detail::kConsumerClosed);
                     Events::notify_all(line(true));
                     Events::notify_all(line(false));
+                    break;
+                case Act::die:
+                case Act::repair:
+                case Act::inspect:
                     break;
             }
         }

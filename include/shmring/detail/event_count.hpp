@@ -54,24 +54,26 @@ class EventCount {
     /// A wake-up that was meant for a waiter who has no use for it goes to another one. The bell is not our business.
     static void pass_on(EventLine<Env>& line) noexcept { wake(line, 1, 0); }
 
-    /// Wakes everybody, registered or about to be: for closing and cancelling, where a missed wake-up must not happen. The
-    /// exchange is a full barrier on both sides' words: whoever registers later sees what was stored before. Leaves the armed bit.
+    /// Wakes everybody, registered or about to be: for closing and cancelling, where a missed wake-up must not happen. It and the
+    /// registrations are exchanges of one word: whoever registers later sees what was stored before, and whoever did so before is
+    /// counted and woken. So release here and acquire there is enough. Leaves the armed bit.
     static void notify_all(EventLine<Env>& line) noexcept {
         std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
-        while (!line.word.compare_exchange_weak(seen, (seen & ~kWaitersMask) + kOneEpoch, seq_cst, relaxed)) {
+        while (!line.word.compare_exchange_weak(seen, (seen & ~kWaitersMask) + kOneEpoch, release, relaxed)) {
             // [wake] release side
         }
         Env::futex_wake(futex_word(line), kEverybody);
     }
 
-    /// Asks for a stroke of the bell. A locked operation: it is visible before the caller looks again. True: newly asked.
+    /// Asks for a stroke of the bell. A full barrier, as far as the hardware goes: it is visible before the caller looks again, which
+    /// it does once and at once, where waiters look for longer than a store stays hidden. True: newly asked.
     [[nodiscard]] static bool arm(EventLine<Env>& line) noexcept {
         return (line.word.fetch_or(kArmed, seq_cst) & kArmed) == 0;  // [wake] acquire side
     }
-    /// True: the line was armed and is not any more. A full barrier like notify_all(): whoever arms later sees what was stored.
+    /// True: the line was armed and is not any more. Like notify_all(): whoever arms later sees what was stored.
     static bool disarm(EventLine<Env>& line) noexcept {
         std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
-        while (!line.word.compare_exchange_weak(seen, seen & ~kArmed, seq_cst, relaxed)) {
+        while (!line.word.compare_exchange_weak(seen, seen & ~kArmed, release, relaxed)) {
             // [wake] release side
         }
         return (seen & kArmed) != 0;
@@ -97,7 +99,8 @@ class EventCount {
             const bool slept_whole = result == platform::FutexResult::timed_out && until != deadline_ns;
             if (slept_whole && !first) on_period();
             if (attempt()) {
-                if (slept_whole && first) line.missed_wakes.fetch_add(1, relaxed);  // a statistic
+                if (slept_whole && first)
+                    line.missed_wakes.fetch_add(1, relaxed);  // a statistic: never too few
                 return leave(line, epoch, SleepResult::ready);
             }
             if (result == platform::FutexResult::interrupted)
@@ -118,19 +121,21 @@ class EventCount {
         constexpr int kEpochHalf = std::endian::native == std::endian::little ? 1 : 0;
         return reinterpret_cast<const std::uint32_t*>(&line.word) + kEpochHalf;
     }
-    /// Returns the word's epoch half in place. A locked operation: the registration is visible before the re-check reads.
+    /// Returns the word's epoch half in place. The re-check lasts longer than the registration stays hidden, too. (Where a locked
+    /// operation is a full barrier, as on x86, it never is.)
     [[nodiscard]] static std::uint64_t register_waiter(EventLine<Env>& line) noexcept {
-        std::uint64_t seen = line.word.fetch_add(1, seq_cst);  // [wake] acquire side
+        std::uint64_t seen = line.word.fetch_add(1, acquire);  // [wake] acquire side
         if ((seen & kWaitersMask) >=
             kMaxParticipants) {  // more than can live: the dead are counted; start afresh
             notify_all(line);
-            seen = line.word.fetch_add(1, seq_cst);  // [wake] acquire side
+            seen = line.word.fetch_add(1, acquire);  // [wake] acquire side
         }
         return seen & ~(kOneEpoch - 1);
     }
     /// Whether a notifier took the credits of the registration that register_waiter() answered with `epoch`.
     [[nodiscard]] static bool credited(const EventLine<Env>& line, std::uint64_t epoch) noexcept {
-        return (line.word.load(acquire) >> 32) != (epoch >> 32);  // [wake] acquire side
+        return (line.word.load(relaxed) >> 32) !=
+               (epoch >> 32);  // who goes on registers again, which acquires
     }
     template <class Attempt>
     [[nodiscard]] static bool recheck(Attempt& attempt) noexcept {

@@ -42,7 +42,8 @@ class MpmcReader {
             const Status found = find_oldest(seen, count);
             if (found != Status::ok) return give_up(found);
             intent_.name(ClaimSide::read, seen, Extent::kEachPlaceIsAMessage ? count : 1);
-            if (!head.compare_exchange_weak(seen, seen + count, acq_rel, acquire)) continue;
+            // Success acquires nothing new: the head never says the same twice, so this is the store that we loaded.
+            if (!head.compare_exchange_weak(seen, seen + count, release, acquire)) continue;
             claimed_ = {seen, count};  // [claim] release side, [advance] release side
             deliveries_ = 0;
             patience_ = kPatience;
@@ -106,7 +107,7 @@ class MpmcReader {
                 if (found == Status::too_large && slot.read() == word) return found;
             } else if (const std::uint64_t places = extent_.skipped(slots_, slot, word); places != 0) {
                 intent_.name(ClaimSide::read, seen, 1);
-                if (!head.compare_exchange_weak(seen, seen + places, acq_rel, acquire)) continue;
+                if (!head.compare_exchange_weak(seen, seen + places, release, acquire)) continue;  // as above
                 free_places(slots_, seen, places);  // [claim] release side, [advance] release side
                 stepped_over_ += places;
                 seen += places;
@@ -153,7 +154,7 @@ class MpmcReader {
     [[nodiscard, gnu::noinline]] bool find_orphan(std::uint64_t& position) noexcept {
         auto& control = slots_.control();
         const std::uint64_t announced = control.orphans.load(acquire);  // [orphan] acquire side
-        const std::uint64_t head = control.head.load(acquire);          // [advance] acquire side
+        const std::uint64_t head = control.head.load(relaxed);  // beyond each orphan that was announced
         if (head >= kMaxPosition) return false;
         for (position = head > slots_.capacity() ? head - slots_.capacity() : 0; position != head;
              ++position) {
@@ -181,9 +182,10 @@ class MpmcReader {
             const SlotWord mine = SlotWord::of(slot.lap(), SlotState::published, word.deliveries() + 1);
             intent_.name_orphan(position, mine.deliveries());
             std::uint64_t expected = word.value;
-            if (!slot.word().compare_exchange_strong(expected, mine.value, acq_rel, relaxed)) continue;
+            // Success acquires nothing new: a word never says the same twice, so this is the store that we loaded.
+            if (!slot.word().compare_exchange_strong(expected, mine.value, release, relaxed)) continue;
             auto& control = slots_.control();           // [claim] release side
-            control.redelivered.fetch_add(1, relaxed);  // a statistic
+            control.redelivered.fetch_add(1, relaxed);  // a statistic: before the message is handed back
             claimed_ = {position, Extent::kEachPlaceIsAMessage ? 1 : places};
             deliveries_ = mine.deliveries();
             return Status::ok;

@@ -184,7 +184,8 @@ class MpmcRecovery {
                                                                                      : nullptr;
         if (counter != nullptr) counter->fetch_add(1, relaxed);  // before the repair: never too few
         std::uint64_t expected = word.value;
-        if (slot.word().compare_exchange_strong(expected, repaired.value, acq_rel, relaxed)) {
+        // Success acquires nothing new: a word never says the same twice, so this is the store that we loaded.
+        if (slot.word().compare_exchange_strong(expected, repaired.value, release, relaxed)) {
             announce_if_orphan(side, slot, repaired);
             return Outcome::repaired;  // [publish] release side, [handback] release side
         }
@@ -206,7 +207,7 @@ class MpmcRecovery {
         for (std::uint64_t i = places - 1; i != 0; --i) {
             const Slot<Env> further = slots_.at(position + i);
             std::uint64_t expected = further.when(SlotState::free).value;
-            (void)further.word().compare_exchange_strong(expected, further.when_free_again().value, acq_rel,
+            (void)further.word().compare_exchange_strong(expected, further.when_free_again().value, release,
                                                          relaxed);  // [handback] release side
         }
         return true;

@@ -6,7 +6,7 @@
 // Edges (who makes what visible to whom):
 //
 //   name      release side                      acquire side                         carries
-//   publish   producer stores the commit word   consumer, successor load it          the payload of `count` messages
+//   publish   producer stores the commit word   consumer loads it                    the payload of `count` messages
 //   handback  consumer stores a read position   producer loads it                    the places may be written again
 //   finish    close() sets its bit of `closed`  the other side loads it when stuck   everything published before the close
 //
@@ -108,7 +108,8 @@ template <class T, class Env>
     if (read_pos >= kMaxPosition) return false;
     if (read_pos == 0) return true;
     const SpscCursor<T, Env> last(memory, read_pos - 1);
-    const std::uint64_t word = last.commit_word().load(acquire);  // [publish] acquire side
+    // Judged, not followed. Not older than what the consumer saw before it moved the position past it, for that came with it.
+    const std::uint64_t word = last.commit_word().load(relaxed);
     const std::uint64_t lap = word >> 8;
     return (lap == last.lap() && (word & 0xff) > last.place()) || lap == last.lap() + 1;
 }
@@ -133,8 +134,9 @@ class SpscProducer {
         self.cursor_ = Cursor(memory, read_pos);
         for (;;) {
             Cursor& at = self.cursor_;
-            const CommitJudgement block = judge_commit(at.commit_word().load(acquire), at.lap(),
-                                                       Cursor::kPerBlock);  // [publish] acquire side
+            // Only producers write it, those before us, and what they wrote came with the seat (or, after a death, with the lock).
+            const CommitJudgement block =
+                judge_commit(at.commit_word().load(relaxed), at.lap(), Cursor::kPerBlock);
             if (block.corrupt || block.count < at.place()) return self;
             if (block.count == at.place()) break;
             const bool whole = block.count == Cursor::kPerBlock;
@@ -237,7 +239,7 @@ class SpscConsumer {
     static SpscConsumer join(const SpscMemory<Env>& memory, Status& status) noexcept {
         SpscConsumer self;
         self.memory_ = memory;
-        const std::uint64_t read_pos = memory.control->read_pos.load(acquire);  // [handback] acquire side
+        const std::uint64_t read_pos = memory.control->read_pos.load(relaxed);  // ours, by way of the seat
         status = plausible_read_position<T>(memory, read_pos) ? Status::ok : Status::corrupt;
         if (status != Status::ok) return self;
         self.cursor_ = Cursor(memory, read_pos);

@@ -83,7 +83,7 @@ template <class Env>
         if (index == 0 || header.length != 0) return record;
         record.skip = memory.storage - index;
         record.index = 0;
-        header = RecordHeader::of(memory.header(0).load(acquire));  // [publish] acquire side
+        header = RecordHeader::of(memory.header(0).load(relaxed));  // came with the padding's
         if (header.state != RecordHeader::State::message) return record;
     }
     if (header.state == RecordHeader::State::none && header.length == 0 && header.tag == 0) return record;
@@ -221,7 +221,7 @@ class ByteConsumer {
     static ByteConsumer join(const ByteMemory<Env>& memory, Status& status) noexcept {
         ByteConsumer self;
         self.memory_ = memory;
-        self.position_ = memory.control->read_pos.load(acquire);  // [handback] acquire side
+        self.position_ = memory.control->read_pos.load(relaxed);  // ours, by way of the seat
         const bool sane = self.position_ < kMaxPosition && self.position_ % memory.alignment == 0;
         status = sane ? Status::ok : Status::corrupt;
         if (!sane) return self;

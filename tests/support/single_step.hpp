@@ -42,9 +42,9 @@ class SteppedChild {
         return child.join().killed_by(SIGKILL) ? end : End::failed;
     }
     /// The same, but it is killed as soon as `is_time()`, `is_time(process number)` or `is_time(child)`, which is asked before the first
-    /// instruction and after each.
+    /// instruction and after each. From its mark on it runs at full speed through `unstepped_calls` system calls first.
     template <class Body, class IsTime>
-    [[nodiscard]] static End kill_when(IsTime&& is_time, Body&& body) {
+    [[nodiscard]] static End kill_when(IsTime&& is_time, Body&& body, std::uint64_t unstepped_calls = 0) {
         ChildProcess child = traced(body);
         const auto ask = [&](const ChildProcess& stepped) {
             if constexpr (std::is_invocable_v<IsTime&, pid_t>)
@@ -54,7 +54,7 @@ class SteppedChild {
             else
                 return is_time();
         };
-        const End end = step_until(child, ask);
+        const End end = step_until(child, ask, unstepped_calls);
         if (end == End::cannot_be_traced || end == End::failed) return end;
         child.kill(SIGKILL);
         return child.join().killed_by(SIGKILL) ? end : End::failed;
@@ -96,9 +96,11 @@ class SteppedChild {
         return step_until(child, [&] { return done++ == instructions; });
     }
     template <class IsTime>
-    static End step_until(ChildProcess& child, IsTime&& is_time) {
+    static End step_until(ChildProcess& child, IsTime&& is_time, std::uint64_t unstepped_calls = 0) {
         if (next_stop(child) != SIGSTOP)
             return child.join().exited_with(kCannotBeTriedHere) ? End::cannot_be_traced : End::failed;
+        for (std::uint64_t stop = 0; stop != 2 * unstepped_calls; ++stop)  // before each call, and after it
+            if (!go_on(child, PTRACE_SYSCALL) || next_stop(child) != SIGTRAP) return End::failed;
         const auto is_time_now = [&] {
             if constexpr (std::is_invocable_v<IsTime&, const ChildProcess&>)
                 return is_time(child);

@@ -143,7 +143,7 @@ class JoinableCrash : public testing::Test {
         scene.beside([&scene] {
             Queue mine = scene.patient();
             for (;;) {
-                const auto task = mine.try_pop_for(Scene::kHang);
+                const auto task = mine.try_pop_for(hang_time());
                 if (task) scene.note(*task);
                 if (task.error() == Status::closed) scene.move_on();
                 if (scene.notes->moved_on_ns != 0) return 0;
@@ -159,7 +159,7 @@ class JoinableCrash : public testing::Test {
             scene.await(scene.fate(Scene::kCapacity).pushed);
             Status status = Status::ok;
             scene.push_by(kTaskOfSleeper, [&](const T& task) {
-                status = mine.try_push_for(task, Scene::kHang).error();
+                status = mine.try_push_for(task, hang_time()).error();
                 return status == Status::ok;
             });
             return status == Status::ok || status == Status::closed ? 0 : 10 + static_cast<int>(status);
@@ -176,7 +176,7 @@ class JoinableCrash : public testing::Test {
             Queue mine = scene.patient();
             scene.await(scene.fate(1).pushed);
             for (;;) {
-                const Status status = mine.join_for(Scene::kHang).error();
+                const Status status = mine.join_for(hang_time()).error();
                 if (status == Status::ok) return 0;
                 if (status != Status::peer_lost) return 10 + static_cast<int>(status);
                 if (mine.unfinished() == 0) return 0;
@@ -252,7 +252,7 @@ TYPED_TEST(JoinableCrash, SenderThatSleeps) {
         },
         this->sender,
         [](auto& mine, auto& scene) {
-            scene.push_by(10, [&](const TypeParam& task) { return bool(mine.try_push_for(task, 60s)); });
+            scene.push_by(10, [&](const TypeParam& task) { return bool(mine.try_push_for(task, 600s)); });
         },
         32);
     this->kill(
@@ -308,7 +308,7 @@ TYPED_TEST(JoinableCrash, WorkerThatSleeps) {
     this->kill(
         "pop, sleeps until woken, done", this->helping_sender, this->worker_with(0, 3),
         [](auto& mine, auto& scene) {
-            auto task = scene.note_popped(mine.try_pop_for(60s));
+            auto task = scene.note_popped(mine.try_pop_for(600s));
             if (task) scene.finish(*task);
         },
         32);
@@ -374,8 +374,8 @@ TYPED_TEST(JoinableCrash, RecovererOfATaskOnItsWay) {
                this->take_over, 36);
 }
 TYPED_TEST(JoinableCrash, ComerWhereTheDeadHaveAllRecords) {
-    this->kill("attach in a dead one's place", this->all_records_left_behind, this->stranger, this->take_over,
-               this->kOfLongOnes);
+    this->kill("attach in a dead one's place", this->all_records_left_behind, this->stranger,
+               this->pop_and_finish, this->kOfLongOnes);
 }
 TYPED_TEST(JoinableCrash, JoinerThatSettlesTheDead) {
     const auto join = [](auto& mine, auto&) { (void)mine.join_for(0s); };
@@ -399,7 +399,7 @@ TYPED_TEST(JoinableCrash, JoinerThatSleeps) {
             scene.push(scene.queue, 1);
             this->helping_worker(scene, true);
         },
-        this->sender, [](auto& mine, auto&) { (void)mine.join_for(60s); }, 16);
+        this->sender, [](auto& mine, auto&) { (void)mine.join_for(600s); }, 16);
     this->kill(
         "join, sleeps in vain", this->template tasks<1>, this->sender,
         [this](auto& mine, auto&) { (void)mine.join_for(this->kInVain); }, 48);

@@ -37,16 +37,16 @@ class PipeStepKill : public testing::Test {
 
     static void send(End& end, const Got&) { (void)end.try_send(Numbered<T>::value(kOfVictim)); }
     static void send_waiting(End& end, const Got&) {
-        (void)end.try_send_for(Numbered<T>::value(kOfVictim), 60s);
+        (void)end.try_send_for(Numbered<T>::value(kOfVictim), 600s);
     }
     static void send_in_vain(End& end, const Got&) {
         (void)end.try_send_for(Numbered<T>::value(kOfVictim), 30ms);
     }
     static void receive(End& end, const Got& got) { tell(end.try_recv(), got); }
-    static void receive_waiting(End& end, const Got& got) { tell(end.try_recv_for(60s), got); }
+    static void receive_waiting(End& end, const Got& got) { tell(end.try_recv_for(600s), got); }
     static void receive_in_vain(End& end, const Got& got) { tell(end.try_recv_for(30ms), got); }
     static void poll_in_vain(End& end, const Got&) { (void)end.poll_for(30ms); }
-    static void poll_waiting(End& end, const Got&) { (void)end.poll_for(60s); }
+    static void poll_waiting(End& end, const Got&) { (void)end.poll_for(600s); }
     static void close(End& end, const Got&) { (void)end.close(); }
     static void bind(End& end, const Got&) {
         std::error_code code;

@@ -122,7 +122,7 @@ TYPED_TEST(TortureOf, Pushes) {
         {.name = "push, reader asleep", .before = 3, .sends = 1, .peer = Peer::asleep, .operation = push});
 }
 TYPED_TEST(TortureOf, PushesThatSleep) {
-    const auto waiting = this->writing([](auto& out) { (void)TypeParam::push_within(out, kOfVictim, 60s); });
+    const auto waiting = this->writing([](auto& out) { (void)TypeParam::push_within(out, kOfVictim, 600s); });
     this->kill_writer({.name = "push, sleeps until woken",
                        .before = 1,
                        .inside = 4,
@@ -186,7 +186,7 @@ TYPED_TEST(TortureOf, Pops) {
                        .operation = pop});
 }
 TYPED_TEST(TortureOf, PopsThatSleep) {
-    const auto waiting = this->reading([](auto& in) { (void)TypeParam::pop_within(in, 60s); });
+    const auto waiting = this->reading([](auto& in) { (void)TypeParam::pop_within(in, 600s); });
     this->kill_reader({.name = "pop, sleeps until woken",
                        .before = 3,
                        .takes = 1,
@@ -344,7 +344,7 @@ TYPED_TEST(TortureOf, Repairing) {
              .sends = 1,
              .takes = 1,
              .quick_stride = 11,
-             .operation = this->writing([](auto& out) { (void)TypeParam::push_within(out, kOfVictim, 60s); }),
+             .operation = this->writing([](auto& out) { (void)TypeParam::push_within(out, kOfVictim, 600s); }),
              .prepare = leave_both});
     } else {
         GTEST_SKIP() << "who comes next takes the seat as it stands; a queue is repaired as its ring is";

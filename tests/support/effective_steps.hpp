@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -60,6 +61,10 @@ class EffectiveSteps {
         system_call_ = system_call_before(child);
     }
     [[nodiscard]] long next_system_call() const { return system_call_; }
+    /// Or to wake somebody, which is the same call.
+    [[nodiscard]] bool is_about_to_sleep() const {
+        return system_call_ == SYS_futex || system_call_ == SYS_futex_waitv;
+    }
     [[nodiscard]] std::uint64_t instructions() const { return instructions_; }
     [[nodiscard]] std::uint64_t effective() const { return effective_; }
     /// How many there had been right after each system call.

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,7 +65,6 @@ struct JoinableScene {
     using Queue = JoinableQueue<T>;
     static constexpr std::uint64_t kCapacity = 4;
     static constexpr std::uint32_t kParticipants = 12;
-    static constexpr std::chrono::seconds kHang{15};
 
     struct Notes {
         std::array<Fate, kMostTasks> fates;
@@ -162,7 +160,7 @@ struct JoinableScene {
     /// `live()`, whose int is 0 if all went well, runs in a process beside the victim.
     template <class Live>
     void beside(Live&& live) {
-        peer.emplace(live, kHang + std::chrono::seconds(10));
+        peer.emplace(live, 3 * hang_time());
     }
     [[nodiscard]] const Line& tasks_line() const { return crowd_control(queue.segment()).readable; }
     [[nodiscard]] const Line& room_line() const { return crowd_control(queue.segment()).writable; }
@@ -260,8 +258,7 @@ class JoinableTorture {
         const auto is_time = [&](pid_t child) {
             if (!steps_) steps_.emplace(scene_.queue.segment(), run_up.effective);
             steps_->look(child);
-            if (steps_->next_system_call() == SYS_futex)
-                scene_.notes->falls_asleep.store(1, std::memory_order_release);
+            if (steps_->is_about_to_sleep()) scene_.notes->falls_asleep.store(1, std::memory_order_release);
             death_ns_ = detail::platform::monotonic_ns();
             return steps_->effective() >= steps;
         };
@@ -296,7 +293,7 @@ class JoinableTorture {
     /// A task that is pushed now comes, and everything else is done or counted as lost. False: not in time.
     [[nodiscard]] bool move_on(Queue& worker) {
         if (scene_.peer_takes_the_marker) {
-            const Status status = scene_.queue.try_push_for(Scene::task(kMarkerTask), Scene::kHang).error();
+            const Status status = scene_.queue.try_push_for(Scene::task(kMarkerTask), hang_time()).error();
             closed_ = status == Status::closed;
             if ((status != Status::ok && !closed_) || !peer_ends_well()) return false;
             scene_.fate(kMarkerTask).pushing = true;
@@ -304,7 +301,8 @@ class JoinableTorture {
         }
         const std::uint64_t start_ns = detail::platform::monotonic_ns();
         for (bool sent = false; scene_.notes->moved_on_ns == 0;) {
-            if (detail::platform::monotonic_ns() - start_ns > kHang_ns) return false;
+            if (std::chrono::nanoseconds(detail::platform::monotonic_ns() - start_ns) > hang_time())
+                return false;
             if (!sent && !closed_) {
                 const Status status = scene_.queue.try_push_for(Scene::task(kMarkerTask), kMoment).error();
                 sent = status == Status::ok;
@@ -324,13 +322,14 @@ class JoinableTorture {
             const auto task = worker.try_pop_for(kMoment);
             if (task) scene_.note(*task);
             if (!task && scene_.queue.unfinished() == 0) return true;
-            if (detail::platform::monotonic_ns() - start_ns > kHang_ns) return false;
+            if (std::chrono::nanoseconds(detail::platform::monotonic_ns() - start_ns) > hang_time())
+                return false;
         }
     }
     /// join() tells of losses, once, and of nothing else.
     [[nodiscard]] bool joins() {
         const std::uint64_t lost = scene_.queue.losses().lost;
-        const Status status = scene_.queue.join_for(Scene::kHang).error();
+        const Status status = scene_.queue.join_for(hang_time()).error();
         EXPECT_EQ(status, lost != 0 ? Status::peer_lost : Status::ok);
         EXPECT_EQ(scene_.queue.unfinished(), 0U);
         return status != Status::timed_out;
@@ -381,8 +380,6 @@ class JoinableTorture {
 
     static constexpr std::chrono::milliseconds kMoment{4};
     static constexpr std::uint64_t kNever = ~std::uint64_t{0};
-    static constexpr std::uint64_t kHang_ns =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Scene::kHang).count();
 
     Scene scene_;
     std::optional<EffectiveSteps> steps_{};

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -100,7 +99,6 @@ class PipeTorture {
     }
 
  private:
-    static constexpr std::chrono::seconds kHang{15};
     static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
     /// Effective steps after each of the path's system calls.
@@ -126,7 +124,7 @@ class PipeTorture {
                                .duplex = path.duplex,
                                .liveness_period = kTorturePeriod})) {
         if (path.prepare) path.prepare(theirs());
-        partner_.emplace([this] { return live(); }, kHang + std::chrono::seconds(10));
+        partner_.emplace([this] { return live(); }, 3 * hang_time());
     }
     [[nodiscard]] End& theirs() { return path_.victim_is_first ? ends_.first : ends_.second; }
     [[nodiscard]] End& ours() { return path_.victim_is_first ? ends_.second : ends_.first; }
@@ -162,7 +160,7 @@ class PipeTorture {
         if (path_.victim_is_bound) {
             for (std::uint64_t i = 0; i != path_.before; ++i) {
                 if (end.writable() && !end.send(Numbered<T>::value(i))) return 22;
-                if (end.readable() && number_of(end.try_recv_for(kHang)) != i) return 23;
+                if (end.readable() && number_of(end.try_recv_for(hang_time())) != i) return 23;
             }
         }
         state_->coming = fill(end, path_.coming);
@@ -184,12 +182,12 @@ class PipeTorture {
             case Partner::unbound:
                 return 0;
             case Partner::asleep_in_recv: {
-                const Result<T> got = end.try_recv_for(kHang);
+                const Result<T> got = end.try_recv_for(hang_time());
                 if (got) state_->log.add({Status::ok, number_of(got), false});
                 return got || got.error() == Status::closed ? 0 : 24;
             }
             case Partner::asleep_in_send: {
-                const Status status = end.try_send_for(Numbered<T>::value(kOfSleeper), kHang).error();
+                const Status status = end.try_send_for(Numbered<T>::value(kOfSleeper), hang_time()).error();
                 return status == Status::ok || status == Status::closed ? 0 : 25;
             }
             case Partner::reads_then:
@@ -212,15 +210,16 @@ class PipeTorture {
     /// What was sent comes; then, on every road, the end.
     [[nodiscard]] int hear_of_the_end(End& end) {
         if (end.readable()) {
-            Result<T> got = end.try_recv_for(kHang);
-            for (; got; got = end.try_recv_for(kHang)) state_->log.add({Status::ok, number_of(got), false});
+            Result<T> got = end.try_recv_for(hang_time());
+            for (; got; got = end.try_recv_for(hang_time()))
+                state_->log.add({Status::ok, number_of(got), false});
             if (got.error() != Status::closed) return 30;
             if (!end.eof()) return 31;
         }
         if (end.writable()) {
             Status status = Status::ok;
             for (int i = 0; i != 6 && status == Status::ok; ++i)
-                status = end.try_send_for(Numbered<T>::value(0), kHang).error();
+                status = end.try_send_for(Numbered<T>::value(0), hang_time()).error();
             if (status != Status::closed) return 32;
         }
         state_->log.progress_ns.store(detail::platform::monotonic_ns(), std::memory_order_release);
@@ -234,8 +233,7 @@ class PipeTorture {
         const auto is_time = [&](pid_t child) {
             if (!steps_) steps_.emplace(ends_.first.segment(), run_up.effective);
             steps_->look(child);
-            if (steps_->next_system_call() == SYS_futex)
-                state_->log.falls_asleep.store(1, std::memory_order_release);
+            if (steps_->is_about_to_sleep()) state_->log.falls_asleep.store(1, std::memory_order_release);
             death_ns_ = detail::platform::monotonic_ns();
             return (path_.literally ? steps_->instructions() : steps_->effective()) == steps;
         };
@@ -261,7 +259,7 @@ class PipeTorture {
         end.bind(code);
         if (code) return false;
         for (std::uint64_t i = 0; i != path_.before && path_.partner != Partner::unbound; ++i) {
-            if (end.readable() && number_of(end.try_recv_for(kHang)) != i) return false;
+            if (end.readable() && number_of(end.try_recv_for(hang_time())) != i) return false;
             if (end.writable() && !end.send(Numbered<T>::value(i))) return false;
         }
         return true;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,8 +92,6 @@ class Torture {
 
  private:
     static constexpr std::uint64_t kNever = ~std::uint64_t{0};
-    static constexpr std::uint64_t kHang_ns = 15'000'000'000;
-    static constexpr std::chrono::seconds kHang{15};
 
     /// Effective steps after each of the path's system calls.
     [[nodiscard]] static std::vector<std::uint64_t> run_to_the_end(const TorturePath<Kind>& path,
@@ -129,8 +126,9 @@ class Torture {
 
     // ---- peers -----------------------------------------------------------------------------------------------------
 
+    [[nodiscard]] static std::chrono::seconds peer_watchdog() { return 3 * hang_time(); }
     void start_sleeper() {
-        peer_.emplace([this] { return path_.is_reader ? sleep_in_push() : sleep_in_pop(); });
+        peer_.emplace([this] { return path_.is_reader ? sleep_in_push() : sleep_in_pop(); }, peer_watchdog());
         const Line& line = path_.is_reader ? Kind::writable(ring_) : Kind::readable(ring_);
         await_sleeper(line);
         std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the first sleep lasts 1 ms
@@ -139,7 +137,7 @@ class Torture {
     int sleep_in_pop() {
         In in = Kind::in(ring_);
         for (;;) {
-            const Taken taken = Kind::pop_within(in, kHang);
+            const Taken taken = Kind::pop_within(in, hang_time());
             if (taken.status == Status::peer_lost) continue;
             if (taken.status == Status::closed) return hear_the_end();
             if (taken.status != Status::ok) return 10 + static_cast<int>(taken.status);
@@ -153,7 +151,7 @@ class Torture {
     int sleep_in_push() {
         Out out = Kind::out(ring_);
         for (;;) {
-            const Status status = Kind::push_within(out, kOfSleeper, kHang);
+            const Status status = Kind::push_within(out, kOfSleeper, hang_time());
             if (status == Status::peer_lost) continue;
             if (status == Status::closed) return hear_the_end();
             progress();
@@ -168,24 +166,26 @@ class Torture {
     void progress() { log_->progress_ns.store(detail::platform::monotonic_ns(), std::memory_order_release); }
 
     void start_helper() {
-        peer_.emplace([this] {
-            std::optional<Out> out;
-            std::optional<In> in;
-            if (path_.is_reader)
-                out.emplace(Kind::out(ring_));
-            else
-                in.emplace(Kind::in(ring_));
-            while (log_->falls_asleep.load(std::memory_order_acquire) == 0) {
-                if (log_->stop.load(std::memory_order_acquire) != 0) return 0;
-                std::this_thread::sleep_for(std::chrono::microseconds(50));
-            }
-            std::this_thread::sleep_for(std::chrono::microseconds(300));  // by then it is in the kernel
-            log_->acted.store(1, std::memory_order_relaxed);
-            if (path_.is_reader) return Kind::push(*out, kOfHelper) == Status::ok ? 0 : 3;
-            const Taken taken = Kind::pop(*in);
-            if (taken.status == Status::ok) log_->add(taken);
-            return taken.status == Status::ok ? 0 : 4;
-        });
+        peer_.emplace(
+            [this] {
+                std::optional<Out> out;
+                std::optional<In> in;
+                if (path_.is_reader)
+                    out.emplace(Kind::out(ring_));
+                else
+                    in.emplace(Kind::in(ring_));
+                while (log_->falls_asleep.load(std::memory_order_acquire) == 0) {
+                    if (log_->stop.load(std::memory_order_acquire) != 0) return 0;
+                    std::this_thread::sleep_for(std::chrono::microseconds(50));
+                }
+                std::this_thread::sleep_for(std::chrono::microseconds(300));  // by then it is in the kernel
+                log_->acted.store(1, std::memory_order_relaxed);
+                if (path_.is_reader) return Kind::push(*out, kOfHelper) == Status::ok ? 0 : 3;
+                const Taken taken = Kind::pop(*in);
+                if (taken.status == Status::ok) log_->add(taken);
+                return taken.status == Status::ok ? 0 : 4;
+            },
+            peer_watchdog());
     }
 
     // ---- the victim ------------------------------------------------------------------------------------------------
@@ -194,8 +194,7 @@ class Torture {
         const auto is_time = [&](pid_t child) {
             if (!steps_) steps_.emplace(ring_.segment(), run_up.effective);
             steps_->look(child);
-            if (steps_->next_system_call() == SYS_futex)
-                log_->falls_asleep.store(1, std::memory_order_release);
+            if (steps_->is_about_to_sleep()) log_->falls_asleep.store(1, std::memory_order_release);
             death_ns_ = detail::platform::monotonic_ns();
             return (path_.literally ? steps_->instructions() : steps_->effective()) == steps;
         };
@@ -242,7 +241,7 @@ class Torture {
     /// The sleeping reader gets what is there, and then a message that was sent after the death; or it hears of the end.
     [[nodiscard]] bool settle_with_reader() {
         out_.emplace(Kind::out(ring_));
-        const Status status = Kind::push_within(*out_, kMarker, kHang);
+        const Status status = Kind::push_within(*out_, kMarker, hang_time());
         EXPECT_TRUE(status == Status::ok || status == Status::closed) << to_string(status);
         const bool ended = peer_->join().exited_with(0);
         in_.emplace(Kind::in(ring_));
@@ -273,7 +272,8 @@ class Torture {
     [[nodiscard]] bool pop_until(IsOver&& is_over) {
         const std::uint64_t start_ns = detail::platform::monotonic_ns();
         while (!is_over()) {
-            if (detail::platform::monotonic_ns() - start_ns > kHang_ns) return false;
+            if (std::chrono::nanoseconds(detail::platform::monotonic_ns() - start_ns) > hang_time())
+                return false;
             const Taken taken = Kind::pop_within(*in_, kMoment);
             if (taken.status == Status::ok) log_->add(taken);
             if (taken.status == Status::closed) at_end_ = true;
@@ -291,7 +291,7 @@ class Torture {
     /// Neither a place too many nor one too few.
     void expect_exact_capacity() {
         for (std::uint64_t i = 0; i != path_.capacity; ++i)
-            ASSERT_EQ(Kind::push_within(*out_, i, kHang), Status::ok) << "place " << i;
+            ASSERT_EQ(Kind::push_within(*out_, i, hang_time()), Status::ok) << "place " << i;
         ASSERT_EQ(Kind::push(*out_, 99), Status::full);
         for (std::uint64_t i = 0; i != path_.capacity; ++i) ASSERT_EQ(Kind::pop(*in_).number, i);
     }

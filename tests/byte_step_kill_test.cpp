@@ -35,7 +35,7 @@ using Pop = std::function<void(ByteRing::Consumer&)>;
 
 class ByteStepKill : public testing::Test {
  protected:
-    void SetUp() override { ::alarm(110); }  // the watchdog of the calls in this process
+    void SetUp() override { ::alarm(is_soak() ? 1700 : 110); }  // the watchdog of the calls in this process
     void TearDown() override { ::alarm(0); }
 
     /// `before` records have come and gone, `inside` are there, lettered from 'a' on.

@@ -1,6 +1,6 @@
-// JoinableQueue: workers, adopters, joiners and senders killed after each instruction that changed the segment and after each system call.
-// Whatever is left, the others do: each task is done once, or again with a flag, or counted as lost; then join() ends with the right
-// answer, and every record can be taken again.
+// JoinableQueue: workers, adopters, joiners and senders killed after each instruction that changed the segment and after each system call,
+// with both ways of delivery. What is looked at after each death: support/joinable_torture.hpp. The quick form kills after some of these
+// instructions, tools/dev torture after all of them.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,19 +10,15 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "shmring/detail/participants.hpp"
-#include "shmring/joinable_queue.hpp"
 #include "support/child_process.hpp"
-#include "support/segment_changes.hpp"
-#include "support/shared.hpp"
+#include "support/joinable_torture.hpp"
 #include "support/single_step.hpp"
 #include "support/soak.hpp"
 
@@ -31,175 +27,93 @@ namespace {
 
 using namespace std::chrono_literals;
 
-[[nodiscard]] std::uint64_t task_of(std::uint64_t number, std::uint64_t /*like*/) { return number; }
-[[nodiscard]] std::string task_of(std::uint64_t number, const std::string& /*like*/) {
-    return std::to_string(number) + std::string(100, '.');
-}
-[[nodiscard]] std::uint64_t number_of(std::uint64_t task) { return task; }
-[[nodiscard]] std::uint64_t number_of(const std::string& task) { return std::stoull(task); }
-
 template <class T>
 class JoinableCrash : public testing::Test {
  protected:
-    using Queue = JoinableQueue<T>;
-    static constexpr std::uint64_t kCapacity = 4;
-    static constexpr std::uint64_t kMostTasks = 8;
-    static constexpr std::uint32_t kParticipants = 12;
-
-    /// What the victim did with a task, each written down right after.
-    struct Fate {
-        std::atomic<bool> pushing{false};
-        std::atomic<bool> pushed{false};
-        std::atomic<bool> popped{false};
-        std::atomic<bool> finishing{false};
-        std::atomic<bool> done{false};
-    };
-    using Fates = std::array<Fate, kMostTasks>;
-
-    struct Scene {
-        explicit Scene(Delivery which)
-            : delivery(which),
-              queue(Queue::anonymous({.capacity = kCapacity,
-                                      .capacity_bytes = Message<T> ? 0 : kCapacity * 256,
-                                      .delivery = which,
-                                      .participants = kParticipants,
-                                      .liveness_period = 1ms})) {}
-        void push(Queue& mine, std::uint64_t number) {
-            Fate& fate = fates->at(number);
-            fate.pushing = true;
-            if (!mine.push(task_of(number, T{}))) ::_exit(4);
-            fate.pushed = true;
-        }
-        /// A handle that has its records. The queue must look empty.
-        [[nodiscard]] Queue worker() {
-            Queue mine = queue.attach();
-            if (mine.try_pop()) ::_exit(5);
-            return mine;
-        }
-        /// The same, and so many tasks have come meanwhile.
-        [[nodiscard]] Queue worker_with(std::uint64_t tasks) {
-            Queue mine = worker();
-            for (std::uint64_t number = 1; number <= tasks; ++number) push(mine, number);
-            return mine;
-        }
-        [[nodiscard]] Result<Task<T>> take(Queue& mine) {
-            auto task = mine.try_pop();
-            if (task) fates->at(number_of(**task)).popped = true;
-            return task;
-        }
-        void finish(Task<T>& task) {
-            Fate& fate = fates->at(number_of(*task));
-            fate.finishing = true;
-            task.done();
-            fate.done = true;
-        }
-
-        Delivery delivery;
-        Queue queue;
-        Shared<Fates> fates{};
-    };
-    using Act = std::function<void(Scene&)>;
+    using Scene = JoinableScene<T>;
+    using Queue = typename Scene::Queue;
+    using Act = typename JoinableTorture<T>::Act;
+    static constexpr std::chrono::milliseconds kInVain{20};
+    static constexpr std::uint64_t kOfLongOnes =
+        96;  // the stride of those that take their records on the way
 
     void SetUp() override { ::alarm(is_soak() ? 1700 : 250); }
     void TearDown() override { ::alarm(0); }
 
-    /// `arrive`: the victim's way to where it is stepped from; what it answers lives on. `act(what, scene)` is stepped.
-    /// `stride`: an operation of many steps is killed after every so many of them, each form of the test from another one on; in a soak
-    /// after each.
     template <class Arrive, class Operation>
-    static void at_every_step(const Act& prepare, Arrive&& arrive, Operation&& act,
-                              std::uint64_t stride = 1) {
-        if (is_soak()) stride = 1;
-        for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once})
-            for (std::uint64_t steps = first_of(delivery, stride);; steps += stride) {
-                SCOPED_TRACE(
-                    std::string(delivery == Delivery::at_most_once ? "at most once" : "at least once") +
-                    ", killed after " + std::to_string(steps) + " steps");
-                Scene scene(delivery);
-                prepare(scene);
-                std::optional<SegmentChanges> changes;
-                std::uint64_t calls = 0;
-                bool was_at_call = false;
-                const auto is_time = [&](const ChildProcess& child) {
-                    if (!changes) changes.emplace(scene.queue.segment());
-                    calls += was_at_call ? 1 : 0;
-                    was_at_call = SteppedChild::is_at_system_call(child);
-                    return changes->count() + calls >= steps;
-                };
-                const SteppedChild::End end = SteppedChild::kill_when(is_time, [&] {
-                    auto what = arrive(scene);
-                    mark_for_stepping();
-                    act(what, scene);
-                    mark_for_stepping();
-                    ::_exit(3);
-                });
-                if (end == SteppedChild::End::cannot_be_traced)
-                    GTEST_SKIP() << "ptrace is not permitted here";
-                ASSERT_NE(end, SteppedChild::End::failed);
-                expect_survival(scene);
-                if (testing::Test::HasFailure()) return;
-                if (end == SteppedChild::End::finished) {
-                    EXPECT_LT(steps, 1000U);
-                    break;
-                }
-            }
-    }
-    [[nodiscard]] static std::uint64_t first_of(Delivery delivery, std::uint64_t stride) {
-        return (delivery == Delivery::at_most_once ? 0 : stride / 2) + (Message<T> ? 0 : stride / 4);
-    }
-    static void expect_survival(Scene& scene) {
-        auto& [delivery, queue, fates] = scene;
-        std::array<int, kMostTasks> times{};
-        auto worker = queue.attach();
-        while (auto task = worker.try_pop_for(12ms)) {
-            const std::uint64_t number = number_of(**task);
-            ASSERT_LT(number, kMostTasks);
-            EXPECT_EQ(**task, task_of(number, T{}));
-            ++times.at(number);
-            if (fates->at(number).popped) {
-                EXPECT_TRUE(task->redelivered()) << "task " << number << " comes twice, unflagged";
-            }
-            EXPECT_FALSE(fates->at(number).done) << "task " << number << " was done";
-        }
-        std::uint64_t missing = 0;  // and certainly lost
-        std::uint64_t perhaps = 0;  // or done, or not even pushed
-        for (std::uint64_t number = 0; number != kMostTasks; ++number) {
-            const Fate& fate = fates->at(number);
-            EXPECT_LE(times.at(number), fate.pushing ? 1 : 0) << "task " << number;
-            if (fate.done || times.at(number) != 0) continue;
-            ++(fate.pushed && !fate.finishing ? missing : perhaps);
-        }
-        const std::uint64_t lost = queue.losses().lost;
-        EXPECT_GE(lost, missing) << "a task is gone of which the queue says nothing";
-        EXPECT_LE(lost, missing + perhaps) << "counted twice";
-        if (delivery == Delivery::at_least_once) {
-            EXPECT_EQ(lost, 0U);
-        }
-        EXPECT_EQ(queue.join_for(300ms).error(), lost != 0 ? Status::peer_lost : Status::ok);
-        EXPECT_EQ(queue.unfinished(), 0U);
-        for (std::uint64_t i = 0; i != kCapacity; ++i) EXPECT_TRUE(queue.try_push(task_of(i, T{})));
-        EXPECT_EQ(queue.try_push(task_of(0, T{})).error(), Status::full);
-        for (std::uint64_t i = 0; i != kCapacity; ++i) EXPECT_EQ(**worker.try_pop(), task_of(i, T{}));
-        worker.detach();
-        queue.detach();
-        expect_all_records_free(queue);
-    }
-    static void expect_all_records_free(const Queue& queue) {
-        std::vector<detail::Participant> all;
-        std::error_code error;
-        while (!error)
-            all.push_back(detail::Participant::attach(queue.segment(), detail::Role::observer, error));
-        EXPECT_EQ(all.size() - 1, kParticipants) << error.message();
+    static void kill(const char* name, const Act& prepare, Arrive&& arrive, Operation&& act,
+                     std::uint64_t stride = 9) {
+        if (testing::Test::HasFailure() || testing::Test::IsSkipped()) return;
+        JoinableTorture<T>::run(name, prepare, arrive, act, stride, stride >= kOfLongOnes);
     }
 
-    // ---- what victims find -------------------------------------------------------------------------------------------
+    // ---- what victims do -------------------------------------------------------------------------------------------
+
+    static void push_one(Queue& mine, Scene& scene) {
+        scene.push_by(10, [&](const T& task) { return static_cast<bool>(mine.try_push(task)); });
+    }
+    static void push_three(Queue& mine, Scene& scene) {
+        const std::array<T, 3> tasks{Scene::task(10), Scene::task(11), Scene::task(12)};
+        for (std::uint64_t i = 10; i != 13; ++i) scene.fate(i).pushing = true;
+        const auto count = mine.try_push_n(tasks);
+        for (std::uint64_t i = 0; count && i != *count; ++i) scene.fate(10 + i).pushed = true;
+    }
+    static void pop_and_finish(Queue& mine, Scene& scene) {
+        auto task = scene.take(mine);
+        if (task) scene.finish(*task);
+    }
+    /// Tries as often as it takes to look after the dead.
+    static void take_over(Queue& mine, Scene& scene) {
+        for (int i = 0; i != 20 && mine.losses().lost == 0; ++i) {
+            auto task = scene.take(mine);
+            if (!task) continue;
+            scene.finish(*task);
+            return;
+        }
+    }
+
+    // ---- what victims are ------------------------------------------------------------------------------------------
+
+    /// With so many tasks in the queue, which has seen so many before.
+    [[nodiscard]] static auto worker_with(std::uint64_t tasks, std::uint64_t before = 0) {
+        return [=](Scene& scene) { return scene.worker_with(tasks, before); };
+    }
+    [[nodiscard]] static Queue sender(Scene& scene) { return scene.sender(); }
+    [[nodiscard]] static Queue stranger(Scene& scene) { return scene.patient(); }
+    /// Who has waited long enough to look after the dead in its next call.
+    [[nodiscard]] static Queue rested_worker(Scene& scene) {
+        auto mine = scene.worker();
+        std::this_thread::sleep_for(10ms);
+        return mine;
+    }
+
+    // ---- what victims find -----------------------------------------------------------------------------------------
 
     static void nothing(Scene&) {}
+    template <std::uint64_t kTasks>
+    static void tasks(Scene& scene) {
+        for (std::uint64_t number = 1; number <= kTasks; ++number) scene.push(scene.queue, number);
+    }
     /// Its worker died with it in hand.
     static void a_task_left_behind(Scene& scene) {
         ChildProcess worker([&] {
             Queue mine = scene.worker_with(1);
             const auto task = scene.take(mine);
+            ::raise(SIGKILL);
+        });
+        ASSERT_TRUE(worker.join().killed_by(SIGKILL));
+    }
+    /// Their worker died with them in hand, and with all records.
+    static void all_records_left_behind(Scene& scene) {
+        ChildProcess worker([&] {
+            Queue mine = scene.worker_with(2);
+            const auto first = scene.take(mine);
+            const auto second = scene.take(mine);
+            std::vector<detail::Participant> rest;
+            std::error_code error;
+            while (!error)
+                rest.push_back(
+                    detail::Participant::attach(scene.queue.segment(), detail::Role::observer, error));
             ::raise(SIGKILL);
         });
         ASSERT_TRUE(worker.join().killed_by(SIGKILL));
@@ -220,14 +134,93 @@ class JoinableCrash : public testing::Test {
         });
         ASSERT_TRUE(end == SteppedChild::End::on_the_way || end == SteppedChild::End::cannot_be_traced);
     }
-    /// Tries as often as it takes to look after the dead.
-    static void take_over(Queue& mine, Scene& scene) {
-        for (int i = 0; i != 20; ++i) {
-            auto task = scene.take(mine);
-            if (!task) continue;
-            scene.finish(*task);
-            return;
-        }
+
+    // ---- who stands beside them ------------------------------------------------------------------------------------
+
+    /// A worker that sleeps, until it gets what a survivor pushes, or hears of the end.
+    static void sleeping_worker(Scene& scene) {
+        scene.peer_takes_the_marker = true;
+        scene.beside([&scene] {
+            Queue mine = scene.patient();
+            for (;;) {
+                const auto task = mine.try_pop_for(hang_time());
+                if (task) scene.note(*task);
+                if (task.error() == Status::closed) scene.move_on();
+                if (scene.notes->moved_on_ns != 0) return 0;
+                if (!task) return 10 + static_cast<int>(task.error());
+            }
+        });
+        scene.await_asleep(scene.tasks_line());
+    }
+    /// A sender that sleeps as soon as the queue is full.
+    static void sender_beside(Scene& scene) {
+        scene.beside([&scene] {
+            Queue mine = scene.patient();
+            scene.await(scene.fate(Scene::kCapacity).pushed);
+            Status status = Status::ok;
+            scene.push_by(kTaskOfSleeper, [&](const T& task) {
+                status = mine.try_push_for(task, hang_time()).error();
+                return status == Status::ok;
+            });
+            return status == Status::ok || status == Status::closed ? 0 : 10 + static_cast<int>(status);
+        });
+    }
+    static void sleeping_sender(Scene& scene) {
+        tasks<Scene::kCapacity>(scene);
+        sender_beside(scene);
+        scene.await_asleep(scene.room_line());
+    }
+    /// A joiner that sleeps as soon as there is a task. It ends when nothing is left.
+    static void joiner_beside(Scene& scene) {
+        scene.beside([&scene] {
+            Queue mine = scene.patient();
+            scene.await(scene.fate(1).pushed);
+            for (;;) {
+                const Status status = mine.join_for(hang_time()).error();
+                if (status == Status::ok) return 0;
+                if (status != Status::peer_lost) return 10 + static_cast<int>(status);
+                if (mine.unfinished() == 0) return 0;
+            }
+        });
+    }
+    static void sleeping_joiner(Scene& scene) {
+        tasks<1>(scene);
+        joiner_beside(scene);
+        scene.await_asleep(scene.done_line());
+    }
+    /// The victim, where the other one falls asleep only when it has made everything ready.
+    [[nodiscard]] static Queue worker_before_a_sleeping_sender(Scene& scene) {
+        auto mine = scene.worker_with(Scene::kCapacity);
+        scene.await_asleep(scene.room_line());
+        return mine;
+    }
+    [[nodiscard]] static Queue worker_before_a_sleeping_joiner(Scene& scene) {
+        auto mine = scene.worker_with(1);
+        scene.await_asleep(scene.done_line());
+        return mine;
+    }
+    /// A worker that finishes a task when the victim is asleep, and takes it then or before.
+    static void helping_worker(Scene& scene, bool takes_it_before) {
+        scene.beside([&scene, takes_it_before] {
+            Queue mine = scene.patient();
+            std::optional<Result<Task<T>>> task;
+            if (takes_it_before) task.emplace(mine.try_pop());
+            scene.notes->helper_is_ready = true;
+            scene.await_victim_asleep();
+            if (!task) task.emplace(mine.try_pop());
+            if (*task) scene.note(**task);
+            return *task ? 0 : 9;
+        });
+        scene.await(scene.notes->helper_is_ready);
+    }
+    /// A sender that pushes a task when the victim is asleep.
+    static void helping_sender(Scene& scene) {
+        scene.beside([&scene] {
+            Queue mine = scene.patient();
+            scene.await_victim_asleep();
+            scene.push(mine, kTaskOfHelper);
+            return 0;
+        });
     }
 };
 using Types = testing::Types<std::uint64_t, std::string>;
@@ -239,105 +232,177 @@ struct TypeNames {
 };
 TYPED_TEST_SUITE(JoinableCrash, Types, TypeNames);
 
+// ---- senders -------------------------------------------------------------------------------------------------------
+
+TYPED_TEST(JoinableCrash, Sender) {
+    const auto push = this->push_one;
+    this->kill("push, empty", this->nothing, this->sender, push);
+    this->kill("push, wrap", this->nothing, this->worker_with(1, 3), push);
+    this->kill("push, last place", this->nothing, this->worker_with(3, 2), push);
+    this->kill("push, full", this->nothing, this->worker_with(4, 1), push);
+    this->kill("push, worker asleep", this->sleeping_worker, this->sender, push);
+    this->kill("push, joiner asleep", this->sleeping_joiner, this->sender, push);
+}
+TYPED_TEST(JoinableCrash, SenderThatSleeps) {
+    this->kill(
+        "push, sleeps until woken",
+        [this](auto& scene) {
+            this->template tasks<4>(scene);
+            this->helping_worker(scene, false);
+        },
+        this->sender,
+        [](auto& mine, auto& scene) {
+            scene.push_by(10, [&](const TypeParam& task) { return bool(mine.try_push_for(task, 600s)); });
+        },
+        32);
+    this->kill(
+        "push, sleeps in vain", this->template tasks<4>, this->sender,
+        [this](auto& mine, auto& scene) {
+            scene.push_by(
+                10, [&](const TypeParam& task) { return bool(mine.try_push_for(task, this->kInVain)); });
+        },
+        48);
+}
+TYPED_TEST(JoinableCrash, SenderOfABatch) {
+    const auto push = this->push_three;
+    this->kill("batch, empty", this->nothing, this->sender, push);
+    this->kill("batch, wrap", this->nothing, this->worker_with(1, 3), push);
+    this->kill("batch, room for one", this->nothing, this->worker_with(3, 2), push);
+    this->kill("batch, worker asleep", this->sleeping_worker, this->sender, push);
+}
+
+// ---- workers -------------------------------------------------------------------------------------------------------
+
 TYPED_TEST(JoinableCrash, WorkerInItsFirstPopWithItsRecords) {
-    this->at_every_step([](auto& scene) { scene.push(scene.queue, 1); },
-                        [](auto& scene) { return scene.queue.attach(); },
-                        [](auto& mine, auto& scene) {
-                            auto task = scene.take(mine);
-                            if (task) scene.finish(*task);
-                        },
-                        96);
+    this->kill("attach a worker, pop and done", this->template tasks<1>, this->stranger, this->pop_and_finish,
+               this->kOfLongOnes);
+    this->kill("attach a sender and push", this->template tasks<1>, this->stranger, this->push_one,
+               this->kOfLongOnes);
 }
 TYPED_TEST(JoinableCrash, WorkerInPopAndDone) {
-    this->at_every_step(
-        this->nothing, [](auto& scene) { return scene.worker_with(2); },
+    const auto pop = this->pop_and_finish;
+    this->kill("pop and done", this->nothing, this->worker_with(2), pop);
+    this->kill("pop and done, wrap", this->nothing, this->worker_with(2, 3), pop);
+    this->kill("pop and done, full", this->nothing, this->worker_with(4, 2), pop);
+    this->kill("pop, empty", this->nothing, this->worker_with(0, 3), pop);
+    this->kill("pop and done, sender asleep", this->sender_beside, this->worker_before_a_sleeping_sender,
+               pop);
+    this->kill("pop and done, joiner asleep", this->joiner_beside, this->worker_before_a_sleeping_joiner,
+               pop);
+}
+TYPED_TEST(JoinableCrash, WorkerThatLetsItsTaskGo) {
+    this->kill("pop, done at the end of its scope", this->nothing, this->worker_with(2),
+               [](auto& mine, auto& scene) {
+                   auto task = scene.take(mine);
+                   if (task)
+                       scene.finish_by(number_of_task(**task), [&] { const auto last = std::move(task); });
+               });
+    this->kill("get and task_done", this->nothing, this->worker_with(2), [](auto& mine, auto& scene) {
+        const auto task = mine.get_nowait();
+        if (!task) return;
+        scene.fate(number_of_task(*task)).popped = true;
+        scene.finish_by(number_of_task(*task), [&] { (void)mine.task_done(); });
+    });
+}
+TYPED_TEST(JoinableCrash, WorkerThatSleeps) {
+    this->kill(
+        "pop, sleeps until woken, done", this->helping_sender, this->worker_with(0, 3),
         [](auto& mine, auto& scene) {
-            auto task = scene.take(mine);
+            auto task = scene.note_popped(mine.try_pop_for(600s));
             if (task) scene.finish(*task);
-        });
+        },
+        32);
+    this->kill(
+        "pop, sleeps in vain", this->nothing, this->worker_with(0, 3),
+        [this](auto& mine, auto&) { (void)mine.try_pop_for(this->kInVain); }, 48);
 }
 TYPED_TEST(JoinableCrash, WorkerWithTwoTasksInHand) {
-    this->at_every_step(
-        this->nothing, [](auto& scene) { return scene.worker_with(3); },
+    this->kill(
+        "two tasks in hand", this->nothing, this->worker_with(3),
         [](auto& mine, auto& scene) {
             auto first = scene.take(mine);
             auto second = scene.take(mine);
             if (second) scene.finish(*second);
             if (first) scene.finish(*first);
         },
-        12);
+        24);
 }
 TYPED_TEST(JoinableCrash, WorkerThatPushesBeforeItIsDone) {
-    this->at_every_step(
-        this->nothing, [](auto& scene) { return scene.worker_with(1); },
-        [](auto& mine, auto& scene) {
-            auto task = scene.take(mine);
-            scene.push(mine, 2);
-            if (task) scene.finish(*task);
-        });
+    this->kill("pop, push, done", this->nothing, this->worker_with(1), [](auto& mine, auto& scene) {
+        auto task = scene.take(mine);
+        scene.push(mine, 2);
+        if (task) scene.finish(*task);
+    });
 }
 TYPED_TEST(JoinableCrash, WorkerThatAbandons) {
-    this->at_every_step(
-        this->nothing, [](auto& scene) { return scene.worker_with(2); },
-        [](auto& mine, auto& scene) {
-            auto task = scene.take(mine);
-            if (task) task->abandon();
-        });
+    this->kill("pop and abandon", this->nothing, this->worker_with(2), [](auto& mine, auto& scene) {
+        auto task = scene.take(mine);
+        if (task) task->abandon();
+    });
 }
-TYPED_TEST(JoinableCrash, WorkerThatDetachesWithATaskInHand) {
-    this->at_every_step(
-        this->nothing, [](auto& scene) { return scene.worker_with(1); },
+TYPED_TEST(JoinableCrash, WorkerThatDetaches) {
+    this->kill(
+        "pop and detach", this->nothing, this->worker_with(1),
         [](auto& mine, auto& scene) {
             const auto task = scene.take(mine);
             mine.detach();
         },
-        4);
+        24);
+    this->kill("detach", this->nothing, this->worker_with(2, 3), [](auto& mine, auto&) { mine.detach(); });
+    this->kill("detach a sender, worker asleep", this->sleeping_worker, this->sender,
+               [](auto& mine, auto&) { mine.detach(); });
 }
+
+// ---- closers -------------------------------------------------------------------------------------------------------
+
+TYPED_TEST(JoinableCrash, Closer) {
+    const auto close = [](auto& mine, auto&) { (void)mine.close(); };
+    this->kill("close", this->nothing, this->worker_with(2, 3), close);
+    this->kill("close, worker asleep", this->sleeping_worker, this->sender, close);
+    this->kill("close, sender asleep", this->sleeping_sender, this->sender, close);
+    this->kill("close, joiner asleep", this->sleeping_joiner, this->sender, close);
+}
+
+// ---- who finds the dead --------------------------------------------------------------------------------------------
+
 TYPED_TEST(JoinableCrash, AdopterOfATaskLeftBehind) {
-    this->at_every_step(
-        this->a_task_left_behind,
-        [](auto& scene) {
-            auto mine = scene.worker();
-            std::this_thread::sleep_for(10ms);
-            return mine;
-        },
-        this->take_over, 16);
+    this->kill("recovery: take over a dead one's task", this->a_task_left_behind, this->rested_worker,
+               this->take_over, 48);
 }
 TYPED_TEST(JoinableCrash, RecovererOfATaskOnItsWay) {
-    this->at_every_step(
-        this->a_task_on_its_way,
-        [](auto& scene) {
-            auto mine = scene.worker();
-            std::this_thread::sleep_for(10ms);
-            return mine;
-        },
-        this->take_over, 12);
+    this->kill("recovery: a task on its way to the desk", this->a_task_on_its_way, this->rested_worker,
+               this->take_over, 36);
+}
+TYPED_TEST(JoinableCrash, ComerWhereTheDeadHaveAllRecords) {
+    this->kill("attach in a dead one's place", this->all_records_left_behind, this->stranger,
+               this->pop_and_finish, this->kOfLongOnes);
 }
 TYPED_TEST(JoinableCrash, JoinerThatSettlesTheDead) {
-    for (const auto prepare : {this->a_task_left_behind, this->a_task_on_its_way})
-        this->at_every_step(
-            prepare, [](auto& scene) { return scene.queue.attach(); },
-            [](auto& mine, auto&) { (void)mine.join_for(0s); }, 48);
+    const auto join = [](auto& mine, auto&) { (void)mine.join_for(0s); };
+    this->kill("join, settles a dead one's task", this->a_task_left_behind, this->stranger, join,
+               this->kOfLongOnes);
+    this->kill("join, settles a task on its way", this->a_task_on_its_way, this->stranger, join,
+               this->kOfLongOnes);
+}
+
+// ---- joiners -------------------------------------------------------------------------------------------------------
+
+TYPED_TEST(JoinableCrash, Joiner) {
+    const auto join = [](auto& mine, auto&) { (void)mine.join_for(0s); };
+    this->kill("join, nothing left", this->nothing, this->worker_with(0, 3), join);
+    this->kill("join, a task left", this->template tasks<1>, this->sender, join);
 }
 TYPED_TEST(JoinableCrash, JoinerThatSleeps) {
-    this->at_every_step([](auto& scene) { scene.push(scene.queue, 1); },
-                        [](auto& scene) {
-                            auto mine = scene.queue.attach();
-                            mine.set_wait_policy({.spin = 0ns});
-                            (void)mine.join_for(0s);  // it has its record
-                            return mine;
-                        },
-                        [](auto& mine, auto&) { (void)mine.join_for(3ms); });
-}
-TYPED_TEST(JoinableCrash, Sender) {
-    this->at_every_step(
-        this->nothing,
-        [](auto& scene) {
-            auto mine = scene.worker();
-            (void)mine.join_for(0s);  // it has its record
-            return mine;
+    this->kill(
+        "join, sleeps until woken",
+        [this](auto& scene) {
+            scene.push(scene.queue, 1);
+            this->helping_worker(scene, true);
         },
-        [](auto& mine, auto& scene) { scene.push(mine, 1); });
+        this->sender, [](auto& mine, auto&) { (void)mine.join_for(600s); }, 16);
+    this->kill(
+        "join, sleeps in vain", this->template tasks<1>, this->sender,
+        [this](auto& mine, auto&) { (void)mine.join_for(this->kInVain); }, 48);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "support/child_process.hpp"
 #include "support/segment_changes.hpp"
 #include "support/single_step.hpp"
+#include "support/soak.hpp"
 #include "support/stepped_crowd.hpp"
 
 namespace shmring::test {
@@ -102,7 +103,7 @@ class MpmcStepKill : public testing::Test {
         Consumer in;
     };
 
-    void SetUp() override { ::alarm(110); }
+    void SetUp() override { ::alarm(is_soak() ? 1700 : 110); }
     void TearDown() override { ::alarm(0); }
 
     /// Kills after 0, 1, 2, ... changes until the operation gets done. `check(scene, finished)` looks at what is left.

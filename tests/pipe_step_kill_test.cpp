@@ -1,140 +1,237 @@
-// A process that binds or closes an end of a pipe, killed after every change that it makes to the segment, and every so many
-// instructions between: the other end hears of it, having received all that was acknowledged.
+// Every operation of an end of a pipe, killed after every instruction that changed the segment or was a system call: the other end gets
+// what was acknowledged, and hears of the end. What is looked at after each death: support/pipe_torture.hpp. The quick form kills after
+// some of these instructions, tools/dev torture after all of them.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdint>
-#include <cstdio>
 #include <string>
+#include <system_error>
 
-#include "shmring/pipe.hpp"
-#include "support/segment_changes.hpp"
-#include "support/single_step.hpp"
+#include "support/child_process.hpp"
+#include "support/pipe_torture.hpp"
 #include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {
 
 using namespace std::chrono_literals;
-using End = SteppedChild::End;
 
-using Numbers = Pipe<std::uint64_t>;
-using NumberEnd = PipeEnd<std::uint64_t>;
-
+template <class T>
 class PipeStepKill : public testing::Test {
  protected:
-    void SetUp() override { ::alarm(is_soak() ? 3'000 : 110); }  // the watchdog of the calls in this process
+    using End = PipeEnd<T>;
+    using Path = PipePath<T>;
+    using Got = std::function<void(std::uint64_t)>;
+    static constexpr std::uint64_t kFull = Path::kFull;
+    /// After so many the next one lies at the end of the lane's memory, or does not fit there any more.
+    static constexpr std::uint64_t kToWrap = Message<T> ? 3 : 6;
+
+    void SetUp() override { ::alarm(is_soak() ? 1'700 : 110); }  // the watchdog of the calls in this process
     void TearDown() override { ::alarm(0); }
 
-    struct Round {
-        std::pair<NumberEnd, NumberEnd> ends;
-        std::uint64_t sent = 0;  ///< by the victim, before its operation
-    };
-    [[nodiscard]] static Round make(bool duplex) {
-        return {Numbers::pair({.capacity = 4, .duplex = duplex, .liveness_period = 1ms})};
-    }
-    /// Nothing more comes, nothing more goes.
-    static void expect_gone(NumberEnd& ours, std::uint64_t sent, bool may_send_more) {
-        if (ours.readable()) {
-            for (std::uint64_t i = 0; i != sent; ++i) EXPECT_EQ(*ours.recv(), i);
-            auto last = ours.recv();
-            if (may_send_more && last) last = ours.recv();
-            EXPECT_EQ(last.error(), Status::closed);
-        }
-        if (ours.writable()) {
-            Status status = Status::ok;
-            while (status == Status::ok) status = ours.send(9).error();
-            EXPECT_EQ(status, Status::closed);
-        }
-        EXPECT_TRUE(ours.peer() == EndState::dead || ours.peer() == EndState::closed);
-    }
-    /// Kills in `operation(end)` by the victim, after `prepare(end)`: after each change, then every `stride` instructions.
-    template <class Prepare, class Operation>
-    static void kill_everywhere(const char* name, bool duplex, bool victim_is_first, std::uint64_t stride,
-                                Prepare&& prepare, Operation&& operation) {
-        const auto victim_of = [&](Round& round) -> NumberEnd& {
-            return victim_is_first ? round.ends.first : round.ends.second;
-        };
-        const auto survivor_of = [&](Round& round) -> NumberEnd& {
-            return victim_is_first ? round.ends.second : round.ends.first;
-        };
-        const auto kill = [&](auto&& how) {
-            Round round = make(duplex);
-            NumberEnd& theirs = victim_of(round);
-            NumberEnd& ours = survivor_of(round);
-            ours.bind();
-            const auto body = [&] {
-                prepare(theirs);
-                mark_for_stepping();
-                operation(theirs);
-                mark_for_stepping();
-                ::pause();
-            };
-            const End end = how(ours, body);
-            if (end != End::on_the_way && end != End::finished) return end;
-            EXPECT_TRUE(theirs.close());  // our copy
-            expect_gone(ours, theirs_sent, true);
-            return end;
-        };
-        std::uint64_t changes = 0;
-        for (End end = End::on_the_way; end == End::on_the_way; ++changes) {
-            SCOPED_TRACE(std::string(name) + ", killed after change " + std::to_string(changes));
-            end = kill([&](NumberEnd& ours, const auto& body) {
-                SegmentChanges watched(ours.segment());
-                return SteppedChild::kill_when([&] { return watched.count() > changes; }, body);
-            });
-            if (end == End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
-            ASSERT_NE(end, End::failed);
-            ASSERT_FALSE(testing::Test::HasFailure());
-        }
-        std::uint64_t instructions = 0;
-        for (End end = End::on_the_way; end == End::on_the_way; instructions += stride) {
-            SCOPED_TRACE(std::string(name) + ", killed after " + std::to_string(instructions) +
-                         " instructions");
-            end = kill(
-                [&](NumberEnd&, const auto& body) { return SteppedChild::kill_after(instructions, body); });
-            ASSERT_NE(end, End::failed);
-            ASSERT_FALSE(testing::Test::HasFailure());
-        }
-        std::printf("%s: %llu changes of the segment, done within %llu instructions\n", name,
-                    static_cast<unsigned long long>(changes), static_cast<unsigned long long>(instructions));
-    }
-    static inline std::uint64_t theirs_sent = 0;
-};
+    static void kill(const Path& path) { PipeTorture<T>::run(path); }
 
-/// Single-stepping costs some 10 us an instruction, so the quick form takes larger steps and fewer cases.
-TEST_F(PipeStepKill, TheOtherEndHearsOfOneThatDiedWhileItWasBound) {
-    theirs_sent = 0;
-    const std::uint64_t stride = is_soak() ? 97 : 1'499;
-    const auto nothing = [](NumberEnd&) {};
-    const auto bind = [](NumberEnd& end) {
+    static void send(End& end, const Got&) { (void)end.try_send(Numbered<T>::value(kOfVictim)); }
+    static void send_waiting(End& end, const Got&) {
+        (void)end.try_send_for(Numbered<T>::value(kOfVictim), 600s);
+    }
+    static void send_in_vain(End& end, const Got&) {
+        (void)end.try_send_for(Numbered<T>::value(kOfVictim), 30ms);
+    }
+    static void receive(End& end, const Got& got) { tell(end.try_recv(), got); }
+    static void receive_waiting(End& end, const Got& got) { tell(end.try_recv_for(600s), got); }
+    static void receive_in_vain(End& end, const Got& got) { tell(end.try_recv_for(30ms), got); }
+    static void poll_in_vain(End& end, const Got&) { (void)end.poll_for(30ms); }
+    static void poll_waiting(End& end, const Got&) { (void)end.poll_for(600s); }
+    static void close(End& end, const Got&) { (void)end.close(); }
+    static void bind(End& end, const Got&) {
         std::error_code code;
         end.bind(code);
-    };
-    kill_everywhere("binding the first end", true, true, stride, nothing, bind);
-    if (!is_soak()) return;
-    kill_everywhere("binding the second end", true, false, stride, nothing, bind);
-    kill_everywhere("binding a one-way end", false, false, stride, nothing, bind);
-}
+    }
+    static void tell(const Result<T>& value, const Got& got) {
+        if (value) got(Numbered<T>::number(*value));
+    }
+    /// A process that takes the end and is dead then, before the victim comes.
+    static void die_with_it(End& end) {
+        ChildProcess child([&] {
+            std::error_code code;
+            end.bind(code);
+            if (!code) ::raise(SIGKILL);
+        });
+        EXPECT_TRUE(child.join().killed_by(SIGKILL));
+    }
+};
+using Types = testing::Types<std::uint64_t, std::string>;
+struct TypeNames {
+    template <class T>
+    static std::string GetName(int) {
+        return Message<T> ? "Fixed" : "AnySize";
+    }
+};
+TYPED_TEST_SUITE(PipeStepKill, Types, TypeNames);
 
-TEST_F(PipeStepKill, TheOtherEndHearsOfOneThatDiedInItsClose) {
-    theirs_sent = 2;
-    const std::uint64_t stride = is_soak() ? 7 : 149;
-    const auto send_two = [](NumberEnd& end) {
-        (void)end.send(0);
-        (void)end.send(1);
-    };
-    const auto close = [](NumberEnd& end) { (void)end.close(); };
-    kill_everywhere("closing the first end", true, true, stride, send_two, close);
-    kill_everywhere("closing a one-way end", false, false, stride, send_two, close);
+TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInASend) {
+    const auto send = this->send;
+    this->kill({.name = "send, empty", .sends = 1, .operation = send});
+    this->kill({.name = "send by the first end", .victim_is_first = true, .sends = 1, .operation = send});
+    this->kill({.name = "send, one-way", .duplex = false, .sends = 1, .operation = send});
+    this->kill({.name = "send, wrap", .before = this->kToWrap, .sent = 1, .sends = 1, .operation = send});
+    this->kill({.name = "send, last place", .sent = 3, .sends = 1, .operation = send});
+    this->kill({.name = "send, full", .before = 1, .sent = this->kFull, .operation = send});
+    this->kill({.name = "send, reader asleep",
+                .before = 3,
+                .sends = 1,
+                .partner = Partner::asleep_in_recv,
+                .operation = send});
+    this->kill(
+        {.name = "send, other end unbound", .sends = 1, .partner = Partner::unbound, .operation = send});
 }
-
-TEST_F(PipeStepKill, TheOtherEndHearsOfOneThatDiedWhileItClosedAnUnusedEnd) {
-    theirs_sent = 0;
-    kill_everywhere(
-        "closing an unused end", true, true, is_soak() ? 7 : 149, [](NumberEnd&) {},
-        [](NumberEnd& end) { (void)end.close(); });
+TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInASendThatSleeps) {
+    this->kill({.name = "send, sleeps until woken",
+                .before = 1,
+                .sent = this->kFull,
+                .sends = 1,
+                .partner = Partner::reads_then,
+                .quick_stride = 7,
+                .operation = this->send_waiting});
+    this->kill({.name = "send, sleeps in vain",
+                .before = 1,
+                .sent = this->kFull,
+                .quick_stride = 7,
+                .operation = this->send_in_vain});
+}
+TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInAReceive) {
+    const auto receive = this->receive;
+    this->kill({.name = "receive", .before = 1, .coming = 2, .takes = 1, .operation = receive});
+    this->kill({.name = "receive by the first end",
+                .victim_is_first = true,
+                .sent = 1,
+                .coming = 2,
+                .takes = 1,
+                .operation = receive});
+    this->kill({.name = "receive, one-way",
+                .duplex = false,
+                .victim_is_first = true,
+                .coming = 2,
+                .takes = 1,
+                .operation = receive});
+    this->kill({.name = "receive, wrap",
+                .before = this->kToWrap,
+                .sent = 1,
+                .coming = 2,
+                .takes = 1,
+                .operation = receive});
+    this->kill({.name = "receive, full", .coming = this->kFull, .takes = 1, .operation = receive});
+    this->kill({.name = "receive, empty", .before = 3, .sent = 2, .operation = receive});
+    this->kill({.name = "receive, writer asleep",
+                .before = 1,
+                .coming = this->kFull,
+                .takes = 1,
+                .partner = Partner::asleep_in_send,
+                .operation = receive});
+}
+TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInAReceiveThatSleeps) {
+    this->kill({.name = "receive, sleeps until woken",
+                .before = 3,
+                .takes = 1,
+                .partner = Partner::writes_then,
+                .quick_stride = 7,
+                .operation = this->receive_waiting});
+    this->kill({.name = "receive, sleeps in vain",
+                .before = 3,
+                .quick_stride = 7,
+                .operation = this->receive_in_vain});
+    this->kill({.name = "poll, sleeps until woken",
+                .before = 3,
+                .partner = Partner::writes_then,
+                .quick_stride = 7,
+                .operation = this->poll_waiting});
+    this->kill(
+        {.name = "poll, sleeps in vain", .before = 3, .quick_stride = 7, .operation = this->poll_in_vain});
+}
+TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInItsClose) {
+    const auto close = this->close;
+    this->kill({.name = "close", .sent = 2, .coming = 1, .operation = close});
+    this->kill({.name = "close the first end", .victim_is_first = true, .sent = 2, .operation = close});
+    this->kill({.name = "close, one-way writer", .duplex = false, .sent = 2, .operation = close});
+    this->kill({.name = "close, one-way reader",
+                .duplex = false,
+                .victim_is_first = true,
+                .coming = 2,
+                .operation = close});
+    this->kill({.name = "close, reader asleep",
+                .before = 1,
+                .partner = Partner::asleep_in_recv,
+                .operation = close});
+    this->kill({.name = "close, writer asleep",
+                .sent = 1,
+                .coming = this->kFull,
+                .partner = Partner::asleep_in_send,
+                .operation = close});
+    this->kill({.name = "close an unused end", .victim_is_bound = false, .operation = close});
+    this->kill({.name = "close an unused end, reader asleep",
+                .partner = Partner::asleep_in_recv,
+                .victim_is_bound = false,
+                .operation = close});
+}
+TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedWhileItWasBound) {
+    const auto bind = this->bind;
+    this->kill({.name = "bind",
+                .coming = 1,
+                .victim_is_bound = false,
+                .quick_stride = 5,
+                .is_long = true,
+                .operation = bind});
+    this->kill({.name = "bind the first end",
+                .victim_is_first = true,
+                .victim_is_bound = false,
+                .quick_stride = 5,
+                .is_long = true,
+                .operation = bind});
+    this->kill({.name = "bind, one-way writer",
+                .duplex = false,
+                .victim_is_bound = false,
+                .quick_stride = 5,
+                .is_long = true,
+                .operation = bind});
+    this->kill({.name = "bind, one-way reader",
+                .duplex = false,
+                .victim_is_first = true,
+                .victim_is_bound = false,
+                .quick_stride = 5,
+                .is_long = true,
+                .operation = bind});
+    this->kill({.name = "bind, other end unbound",
+                .partner = Partner::unbound,
+                .victim_is_bound = false,
+                .quick_stride = 5,
+                .is_long = true,
+                .operation = bind});
+    this->kill({.name = "bind a dead one's end",
+                .victim_is_bound = false,
+                .quick_stride = 5,
+                .is_long = true,
+                .operation = bind,
+                .prepare = this->die_with_it});
+}
+/// That the other instructions make no difference.
+TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedAtAnyInstruction) {
+    this->kill({.name = "send",
+                .sent = 1,
+                .sends = 1,
+                .literally = true,
+                .quick_stride = 31,
+                .operation = this->send});
+    this->kill({.name = "receive",
+                .coming = 2,
+                .takes = 1,
+                .literally = true,
+                .quick_stride = 31,
+                .operation = this->receive});
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "support/readable.hpp"
 #include "support/ring_internals.hpp"
 #include "support/single_step.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {
@@ -32,7 +33,7 @@ struct Seen {
 
 class ReadableFdKill : public testing::Test {
  protected:
-    void SetUp() override { ::alarm(110); }  // the watchdog of the calls in this process
+    void SetUp() override { ::alarm(is_soak() ? 1700 : 110); }  // the watchdog of the calls in this process
     void TearDown() override { ::alarm(0); }
 
     /// Kills one producer, and lets the loop go on until it has heard of the death.

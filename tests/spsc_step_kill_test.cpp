@@ -24,6 +24,7 @@
 #include "support/ring_internals.hpp"
 #include "support/shared.hpp"
 #include "support/single_step.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {
@@ -52,7 +53,7 @@ using Pop = std::function<void(Ring::Consumer&)>;
 
 class StepKill : public testing::Test {
  protected:
-    void SetUp() override { ::alarm(110); }  // the watchdog of the calls in this process
+    void SetUp() override { ::alarm(is_soak() ? 1700 : 110); }  // the watchdog of the calls in this process
     void TearDown() override { ::alarm(0); }
 
     /// The liveness period is longer than the operation takes step by step: a sleeper does not wake by itself in between.

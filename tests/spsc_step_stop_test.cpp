@@ -15,6 +15,7 @@
 #include "shmring/spsc_ring.hpp"
 #include "support/numbered_message.hpp"
 #include "support/single_step.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {
@@ -70,7 +71,7 @@ class Stream {
 
 class StepStop : public testing::Test {
  protected:
-    void SetUp() override { ::alarm(110); }  // the watchdog of the calls in this process
+    void SetUp() override { ::alarm(is_soak() ? 1700 : 110); }  // the watchdog of the calls in this process
     void TearDown() override { ::alarm(0); }
 
     template <class StopAndCheck>

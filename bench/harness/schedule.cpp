@@ -13,8 +13,9 @@ namespace {
 constexpr std::size_t kUsualSize = 64;
 constexpr std::array<std::size_t, 2> kSizesOfMany{8, kUsualSize};
 constexpr unsigned kRoundsOfAFullRun =
-    7;                               // fewer: system calls are counted where blocking is the question only
-constexpr unsigned kIdleRounds = 3;  // each lasts a second, and nothing in them is a matter of luck
+    7;                                // fewer: system calls are counted where blocking is the question only
+constexpr unsigned kExtraRounds = 4;  // for those that were seldom at the usual distance
+constexpr unsigned kIdleRounds = 3;   // each lasts a second, and nothing in them is a matter of luck
 
 bool is_variable_size(std::size_t size) {
     return std::ranges::find(VariableSizes::kAll, size) != VariableSizes::kAll.end();
@@ -279,7 +280,7 @@ void run_group(Group& group, const std::function<void(const Row&, unsigned round
         }
     }
     // Where the CPUs are is the host's choice: who was seldom at the usual distance gets more turns.
-    for (unsigned round = 0; round != group.rounds; ++round)
+    for (unsigned round = 0; round != std::min(group.rounds, kExtraRounds); ++round)
         for (Row& row : group.rows)
             if (counts_too_seldom(group, row)) take_sample(group, row);
     for (Row& row : group.rows) {

@@ -4,12 +4,14 @@
 
 #include <elf.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 #include "shmring/segment.hpp"
 #include "support/segment_changes.hpp"
@@ -43,6 +45,8 @@ inline constexpr long kNoSystemCall = -1;
 class EffectiveSteps {
  public:
     explicit EffectiveSteps(const Segment& segment) : changes_(segment) {}
+    /// For a child that was let run through so many effective steps.
+    EffectiveSteps(const Segment& segment, std::uint64_t before) : changes_(segment), effective_(before) {}
 
     /// To be called before the first instruction and after each.
     void look(pid_t child) {
@@ -50,14 +54,21 @@ class EffectiveSteps {
         if (!first_) {
             ++instructions_;
             if (changes != seen_ || system_call_ != kNoSystemCall) ++effective_;
+            if (system_call_ != kNoSystemCall) after_calls_.push_back(effective_);
         }
         first_ = false;
         seen_ = changes;
         system_call_ = system_call_before(child);
     }
     [[nodiscard]] long next_system_call() const { return system_call_; }
+    /// Or to wake somebody, which is the same call.
+    [[nodiscard]] bool is_about_to_sleep() const {
+        return system_call_ == SYS_futex || system_call_ == SYS_futex_waitv;
+    }
     [[nodiscard]] std::uint64_t instructions() const { return instructions_; }
     [[nodiscard]] std::uint64_t effective() const { return effective_; }
+    /// How many there had been right after each system call.
+    [[nodiscard]] const std::vector<std::uint64_t>& after_calls() const { return after_calls_; }
 
  private:
     SegmentChanges changes_;
@@ -66,6 +77,23 @@ class EffectiveSteps {
     std::uint64_t seen_ = 0;
     std::uint64_t instructions_ = 0;
     std::uint64_t effective_ = 0;
+    std::vector<std::uint64_t> after_calls_{};
+};
+
+/// How many system calls a child may be let run through that is to be killed after so many effective steps, if it does the same each
+/// time: a way of ten thousands of instructions is then stepped in pieces. What `after_calls` has is that of a run to the end.
+struct RunUp {
+    std::uint64_t calls = 0;
+    std::uint64_t effective = 0;  ///< by then
+
+    [[nodiscard]] static RunUp to(std::uint64_t effective, const std::vector<std::uint64_t>& after_calls) {
+        RunUp up;
+        for (const std::uint64_t after : after_calls) {
+            if (after > effective) break;
+            up = {up.calls + 1, after};
+        }
+        return up;
+    }
 };
 
 }  // namespace shmring::test

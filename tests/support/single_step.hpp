@@ -16,6 +16,7 @@
 #endif
 
 #include "support/child_process.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 
@@ -42,9 +43,9 @@ class SteppedChild {
         return child.join().killed_by(SIGKILL) ? end : End::failed;
     }
     /// The same, but it is killed as soon as `is_time()`, `is_time(process number)` or `is_time(child)`, which is asked before the first
-    /// instruction and after each.
+    /// instruction and after each. From its mark on it runs at full speed through `unstepped_calls` system calls first.
     template <class Body, class IsTime>
-    [[nodiscard]] static End kill_when(IsTime&& is_time, Body&& body) {
+    [[nodiscard]] static End kill_when(IsTime&& is_time, Body&& body, std::uint64_t unstepped_calls = 0) {
         ChildProcess child = traced(body);
         const auto ask = [&](const ChildProcess& stepped) {
             if constexpr (std::is_invocable_v<IsTime&, pid_t>)
@@ -54,7 +55,7 @@ class SteppedChild {
             else
                 return is_time();
         };
-        const End end = step_until(child, ask);
+        const End end = step_until(child, ask, unstepped_calls);
         if (end == End::cannot_be_traced || end == End::failed) return end;
         child.kill(SIGKILL);
         return child.join().killed_by(SIGKILL) ? end : End::failed;
@@ -66,8 +67,7 @@ class SteppedChild {
         const End end = step(child, instructions);
         if (end == End::cannot_be_traced || end == End::failed) return end;
         meanwhile();
-        if (end == End::on_the_way && (!go_on(child, PTRACE_CONT) || next_stop(child) != SIGSTOP))
-            return End::failed;
+        if (end == End::on_the_way && stop_after(child, PTRACE_CONT) != SIGSTOP) return End::failed;
         return go_on(child, PTRACE_CONT) && child.join().exited_with(0) ? end : End::failed;
     }
 
@@ -84,11 +84,13 @@ class SteppedChild {
  private:
     template <class Body>
     [[nodiscard]] static ChildProcess traced(Body& body) {
-        return ChildProcess([&] {
-            if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kCannotBeTriedHere;
-            body();
-            return 0;
-        });
+        return ChildProcess(
+            [&] {
+                if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kCannotBeTriedHere;
+                body();
+                return 0;
+            },
+            3 * hang_time());
     }
     /// Brings it to its first mark, and on by so many instructions, or to its second mark.
     static End step(ChildProcess& child, std::uint64_t instructions) {
@@ -96,9 +98,13 @@ class SteppedChild {
         return step_until(child, [&] { return done++ == instructions; });
     }
     template <class IsTime>
-    static End step_until(ChildProcess& child, IsTime&& is_time) {
-        if (next_stop(child) != SIGSTOP)
+    static End step_until(ChildProcess& child, IsTime&& is_time, std::uint64_t unstepped_calls = 0) {
+        int first = next_stop(child);
+        if (is_foreign(child, first)) first = stop_after(child, PTRACE_CONT);
+        if (first != SIGSTOP)
             return child.join().exited_with(kCannotBeTriedHere) ? End::cannot_be_traced : End::failed;
+        for (std::uint64_t stop = 0; stop != 2 * unstepped_calls; ++stop)  // before each call, and after it
+            if (stop_after(child, PTRACE_SYSCALL) != SIGTRAP) return End::failed;
         const auto is_time_now = [&] {
             if constexpr (std::is_invocable_v<IsTime&, const ChildProcess&>)
                 return is_time(child);
@@ -106,12 +112,27 @@ class SteppedChild {
                 return is_time();
         };
         while (!is_time_now()) {
-            if (!go_on(child, PTRACE_SINGLESTEP)) return End::failed;
-            const int stop = next_stop(child);
+            const int stop = stop_after(child, PTRACE_SINGLESTEP);
             if (stop == SIGSTOP) return End::finished;
             if (stop != SIGTRAP) return End::failed;
         }
         return End::on_the_way;
+    }
+    /// Lets it go on so far.
+    static int stop_after(const ChildProcess& child, __ptrace_request how) {
+        int stop = 0;
+        do {
+            if (!go_on(child, how)) return -1;
+            stop = next_stop(child);
+        } while (is_foreign(child, stop));
+        return stop;
+    }
+    /// Not its mark: somebody stops all processes of the machine for a while, or lets them go on.
+    static bool is_foreign(const ChildProcess& child, int stop) {
+        if (stop != SIGSTOP && stop != SIGCONT) return false;
+        siginfo_t signal{};
+        (void)::ptrace(PTRACE_GETSIGINFO, child.pid(), nullptr, &signal);
+        return stop == SIGCONT || signal.si_pid != child.pid();
     }
     static bool go_on(const ChildProcess& child, __ptrace_request how) {
         return ::ptrace(how, child.pid(), nullptr, nullptr) == 0;

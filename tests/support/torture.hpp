@@ -3,20 +3,17 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "shmring/detail/platform.hpp"
 #include "support/child_process.hpp"
@@ -26,6 +23,7 @@
 #include "support/soak.hpp"
 #include "support/torture_kinds.hpp"
 #include "support/torture_log.hpp"
+#include "support/torture_report.hpp"
 
 namespace shmring::test {
 
@@ -48,34 +46,11 @@ struct TorturePath {
     Peer peer = Peer::at_hand;
     bool literally = false;          ///< after every instruction, not just after those that matter
     std::uint64_t quick_stride = 1;  ///< of so many kills one is done where time is short
+    bool is_long = false;            ///< ten thousands of instructions, with the same system calls each time
     /// The victim: marks the begin and the end of the operation by mark_for_stepping().
     std::function<void(const typename Kind::Ring&)> operation{};
     /// What happened before the victim came.
     std::function<void(const typename Kind::Ring&)> prepare{};
-};
-
-/// What a path came to; one line of the report.
-struct TortureReport {
-    std::uint64_t instructions = 0;  ///< of the operation, when it is not killed
-    std::uint64_t effective = 0;
-    std::uint64_t kills = 0;
-    std::uint64_t hung = 0;
-    std::uint64_t lost = 0;
-    std::uint64_t repeated = 0;
-    std::uint64_t worst_ns = 0;
-
-    void print(const std::string& path) const {
-        char line[256];
-        std::snprintf(line, sizeof line, "%-72s %12llu %9llu %6llu %5llu %5llu %8llu %9.2f", path.c_str(),
-                      static_cast<unsigned long long>(instructions),
-                      static_cast<unsigned long long>(effective), static_cast<unsigned long long>(kills),
-                      static_cast<unsigned long long>(hung), static_cast<unsigned long long>(lost),
-                      static_cast<unsigned long long>(repeated), static_cast<double>(worst_ns) / 1e6);
-        std::printf("%s\n", line);
-        // tools/dev torture collects the lines of all tests there.
-        if (const char* file = std::getenv("SHMRING_TORTURE_REPORT"))  // NOLINT(concurrency-mt-unsafe)
-            std::ofstream(file, std::ios::app) << line << '\n';
-    }
 };
 
 template <class Kind>
@@ -95,17 +70,19 @@ class Torture {
         constexpr std::uint64_t kThin = Kind::kIsQueue ? 9 : 3;  // a queue is its ring in other words
         const std::uint64_t stride = is_soak() ? 1 : kThin * path.quick_stride;
         std::uint64_t steps = 0;
+        const std::vector<std::uint64_t> after_calls =
+            path.is_long ? run_to_the_end(path, delivery, report) : std::vector<std::uint64_t>();
         for (bool finished = false; !finished; steps += stride) {
             SCOPED_TRACE(name + ", killed after " + std::to_string(steps) +
                          (path.literally ? " instructions" : " steps that matter"));
             Torture world(path, delivery);
-            const SteppedChild::End end = world.kill_after(steps);
+            const SteppedChild::End end = world.kill_after(steps, RunUp::to(steps, after_calls));
             if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
             ASSERT_NE(end, SteppedChild::End::failed);
             finished = end == SteppedChild::End::finished;
             world.settle(finished, report);
             ++report.kills;
-            if (finished) report.instructions = world.steps_->instructions();
+            if (finished) report.instructions = std::max(report.instructions, world.steps_->instructions());
             report.effective = std::max(report.effective, world.steps_->effective());
             if (testing::Test::HasFailure()) break;
         }
@@ -114,8 +91,16 @@ class Torture {
     }
 
  private:
-    static constexpr std::uint64_t kHang_ns = 15'000'000'000;
-    static constexpr std::chrono::seconds kHang{15};
+    static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+
+    /// Effective steps after each of the path's system calls.
+    [[nodiscard]] static std::vector<std::uint64_t> run_to_the_end(const TorturePath<Kind>& path,
+                                                                   Delivery delivery, TortureReport& report) {
+        Torture world(path, delivery);
+        if (world.kill_after(kNever, {}) != SteppedChild::End::finished) return {};
+        report.instructions = world.steps_->instructions();
+        return world.steps_->after_calls();
+    }
 
     Torture(const TorturePath<Kind>& path, Delivery delivery)
         : path_(path), delivery_(delivery), ring_(Kind::make(path.capacity, delivery)) {
@@ -141,8 +126,9 @@ class Torture {
 
     // ---- peers -----------------------------------------------------------------------------------------------------
 
+    [[nodiscard]] static std::chrono::seconds peer_watchdog() { return 3 * hang_time(); }
     void start_sleeper() {
-        peer_.emplace([this] { return path_.is_reader ? sleep_in_push() : sleep_in_pop(); });
+        peer_.emplace([this] { return path_.is_reader ? sleep_in_push() : sleep_in_pop(); }, peer_watchdog());
         const Line& line = path_.is_reader ? Kind::writable(ring_) : Kind::readable(ring_);
         await_sleeper(line);
         std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the first sleep lasts 1 ms
@@ -151,7 +137,7 @@ class Torture {
     int sleep_in_pop() {
         In in = Kind::in(ring_);
         for (;;) {
-            const Taken taken = Kind::pop_within(in, kHang);
+            const Taken taken = Kind::pop_within(in, hang_time());
             if (taken.status == Status::peer_lost) continue;
             if (taken.status == Status::closed) return hear_the_end();
             if (taken.status != Status::ok) return 10 + static_cast<int>(taken.status);
@@ -165,7 +151,7 @@ class Torture {
     int sleep_in_push() {
         Out out = Kind::out(ring_);
         for (;;) {
-            const Status status = Kind::push_within(out, kOfSleeper, kHang);
+            const Status status = Kind::push_within(out, kOfSleeper, hang_time());
             if (status == Status::peer_lost) continue;
             if (status == Status::closed) return hear_the_end();
             progress();
@@ -180,41 +166,43 @@ class Torture {
     void progress() { log_->progress_ns.store(detail::platform::monotonic_ns(), std::memory_order_release); }
 
     void start_helper() {
-        peer_.emplace([this] {
-            std::optional<Out> out;
-            std::optional<In> in;
-            if (path_.is_reader)
-                out.emplace(Kind::out(ring_));
-            else
-                in.emplace(Kind::in(ring_));
-            while (log_->falls_asleep.load(std::memory_order_acquire) == 0) {
-                if (log_->stop.load(std::memory_order_acquire) != 0) return 0;
-                std::this_thread::sleep_for(std::chrono::microseconds(50));
-            }
-            std::this_thread::sleep_for(std::chrono::microseconds(300));  // by then it is in the kernel
-            log_->acted.store(1, std::memory_order_relaxed);
-            if (path_.is_reader) return Kind::push(*out, kOfHelper) == Status::ok ? 0 : 3;
-            const Taken taken = Kind::pop(*in);
-            if (taken.status == Status::ok) log_->add(taken);
-            return taken.status == Status::ok ? 0 : 4;
-        });
+        peer_.emplace(
+            [this] {
+                std::optional<Out> out;
+                std::optional<In> in;
+                if (path_.is_reader)
+                    out.emplace(Kind::out(ring_));
+                else
+                    in.emplace(Kind::in(ring_));
+                while (log_->falls_asleep.load(std::memory_order_acquire) == 0) {
+                    if (log_->stop.load(std::memory_order_acquire) != 0) return 0;
+                    std::this_thread::sleep_for(std::chrono::microseconds(50));
+                }
+                std::this_thread::sleep_for(std::chrono::microseconds(300));  // by then it is in the kernel
+                log_->acted.store(1, std::memory_order_relaxed);
+                if (path_.is_reader) return Kind::push(*out, kOfHelper) == Status::ok ? 0 : 3;
+                const Taken taken = Kind::pop(*in);
+                if (taken.status == Status::ok) log_->add(taken);
+                return taken.status == Status::ok ? 0 : 4;
+            },
+            peer_watchdog());
     }
 
     // ---- the victim ------------------------------------------------------------------------------------------------
 
-    SteppedChild::End kill_after(std::uint64_t steps) {
+    SteppedChild::End kill_after(std::uint64_t steps, const RunUp& run_up) {
         const auto is_time = [&](pid_t child) {
-            if (!steps_) steps_.emplace(ring_.segment());
+            if (!steps_) steps_.emplace(ring_.segment(), run_up.effective);
             steps_->look(child);
-            if (steps_->next_system_call() == SYS_futex)
-                log_->falls_asleep.store(1, std::memory_order_release);
+            if (steps_->is_about_to_sleep()) log_->falls_asleep.store(1, std::memory_order_release);
             death_ns_ = detail::platform::monotonic_ns();
             return (path_.literally ? steps_->instructions() : steps_->effective()) == steps;
         };
-        return SteppedChild::kill_when(is_time, [&] {
+        const auto body = [&] {
             path_.operation(ring_);
             ::_exit(3);
-        });
+        };
+        return SteppedChild::kill_when(is_time, body, run_up.calls);
     }
 
     // ---- survivors -------------------------------------------------------------------------------------------------
@@ -253,7 +241,7 @@ class Torture {
     /// The sleeping reader gets what is there, and then a message that was sent after the death; or it hears of the end.
     [[nodiscard]] bool settle_with_reader() {
         out_.emplace(Kind::out(ring_));
-        const Status status = Kind::push_within(*out_, kMarker, kHang);
+        const Status status = Kind::push_within(*out_, kMarker, hang_time());
         EXPECT_TRUE(status == Status::ok || status == Status::closed) << to_string(status);
         const bool ended = peer_->join().exited_with(0);
         in_.emplace(Kind::in(ring_));
@@ -284,7 +272,8 @@ class Torture {
     [[nodiscard]] bool pop_until(IsOver&& is_over) {
         const std::uint64_t start_ns = detail::platform::monotonic_ns();
         while (!is_over()) {
-            if (detail::platform::monotonic_ns() - start_ns > kHang_ns) return false;
+            if (std::chrono::nanoseconds(detail::platform::monotonic_ns() - start_ns) > hang_time())
+                return false;
             const Taken taken = Kind::pop_within(*in_, kMoment);
             if (taken.status == Status::ok) log_->add(taken);
             if (taken.status == Status::closed) at_end_ = true;
@@ -302,7 +291,7 @@ class Torture {
     /// Neither a place too many nor one too few.
     void expect_exact_capacity() {
         for (std::uint64_t i = 0; i != path_.capacity; ++i)
-            ASSERT_EQ(Kind::push_within(*out_, i, kHang), Status::ok) << "place " << i;
+            ASSERT_EQ(Kind::push_within(*out_, i, hang_time()), Status::ok) << "place " << i;
         ASSERT_EQ(Kind::push(*out_, 99), Status::full);
         for (std::uint64_t i = 0; i != path_.capacity; ++i) ASSERT_EQ(Kind::pop(*in_).number, i);
     }

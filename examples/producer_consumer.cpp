@@ -40,6 +40,9 @@ int main(int argc, char** argv) try {
         return std::fprintf(stderr, "usage: producer_consumer marker|markers|close|leave\n"), 2;
     auto food =
         Food::anonymous({.capacity = 3, .capacity_bytes = 3 * 64, .ends_with_last_producer = how == "leave"});
+    // Producers come one after the other, and the first may be done before the second has come: we stay until all have been here.
+    Food keeper = food.attach();
+    if (how == "leave") keeper.bind_producer();
     Children producers;
     Children consumers;
     for (int i = 0; i != each; ++i) {
@@ -47,6 +50,7 @@ int main(int argc, char** argv) try {
         consumers.start([&] { return consume(food); });
     }
     bool well = producers.join();
+    keeper.detach();
     for (int i = 0; how == "markers" && i != each; ++i) well = food.push("") && well;
     if (how == "close") well = food.close() && well;
     return consumers.join() && well ? 0 : 1;

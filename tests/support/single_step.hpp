@@ -103,8 +103,11 @@ class SteppedChild {
         if (is_foreign(child, first)) first = stop_after(child, PTRACE_CONT);
         if (first != SIGSTOP)
             return child.join().exited_with(kCannotBeTriedHere) ? End::cannot_be_traced : End::failed;
-        for (std::uint64_t stop = 0; stop != 2 * unstepped_calls; ++stop)  // before each call, and after it
-            if (stop_after(child, PTRACE_SYSCALL) != SIGTRAP) return End::failed;
+        for (std::uint64_t left = 2 * unstepped_calls; left != 0; --left) {  // before each call, and after it
+            const int stop = stop_after(child, PTRACE_SYSCALL);
+            if (stop == SIGSTOP) return End::finished;  // it made fewer
+            if (stop != SIGTRAP) return End::failed;
+        }
         const auto is_time_now = [&] {
             if constexpr (std::is_invocable_v<IsTime&, const ChildProcess&>)
                 return is_time(child);

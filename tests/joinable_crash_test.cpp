@@ -35,14 +35,14 @@ class JoinableCrash : public testing::Test {
     using Act = typename JoinableTorture<T>::Act;
     static constexpr std::chrono::milliseconds kInVain{20};
     static constexpr std::uint64_t kOfLongOnes =
-        96;  // the stride of those that take their records on the way
+        144;  // the stride of those that take their records on the way
 
     void SetUp() override { ::alarm(is_soak() ? 1700 : 250); }
     void TearDown() override { ::alarm(0); }
 
     template <class Arrive, class Operation>
     static void kill(const char* name, const Act& prepare, Arrive&& arrive, Operation&& act,
-                     std::uint64_t stride = 9) {
+                     std::uint64_t stride = 15) {
         if (testing::Test::HasFailure() || testing::Test::IsSkipped()) return;
         JoinableTorture<T>::run(name, prepare, arrive, act, stride, stride >= kOfLongOnes);
     }

@@ -32,7 +32,7 @@ void kill_at_random(int rounds, std::chrono::nanoseconds liveness_period, const 
                                               std::to_string(kSize) + "-byte messages, " + title);
 }
 
-/// Four sizes make 10,000 rounds, and 100,000 in a soak.
+/// Four sizes make 5,000 rounds, and 100,000 in a soak.
 template <std::size_t kSize>
 void storm() {
     kill_at_random<kSize>(is_soak() ? 25'000 : 2'500 / kSlowness, 2ms, "asking for the dead every 2 ms");
@@ -42,7 +42,7 @@ TEST(KillStorm, NothingOf48BytesIsTornLostOrRepeatedAndNobodyHangs) { storm<48>(
 TEST(KillStorm, NothingOf64BytesIsTornLostOrRepeatedAndNobodyHangs) { storm<64>(); }
 TEST(KillStorm, NothingOf200BytesIsTornLostOrRepeatedAndNobodyHangs) { storm<200>(); }
 
-/// 1,000 kills and more (10,000 in a soak) where a missed death costs a tenth of a second.
+/// 500 kills and more (10,000 in a soak) where a missed death costs a tenth of a second.
 TEST(KillStorm, TheDefaultLivenessPeriodServesAsWell) {
     const int rounds = is_soak() ? 2'500 : 250 / kSlowness;
     const auto period = RingOptions{}.liveness_period;

@@ -71,6 +71,10 @@ def is_ours(name):
 
 
 def markdown(rows):
+    """The first row is the head. Columns of figures stand to the right."""
+    def is_figures(column):
+        return all(row[column] in ("", "-") or row[column][0].isdigit() for row in rows[1:])
+
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|---" + "|---:" * (len(rows[0]) - 1) + "|")
+    lines.insert(1, "|" + "|".join("---:" if is_figures(column) else "---" for column in range(len(rows[0]))) + "|")
     return "\n".join(lines)

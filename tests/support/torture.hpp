@@ -67,7 +67,7 @@ class Torture {
         if (delivery == Delivery::at_least_once) name += ", at least once";
         if (path.literally) name += " (each instruction)";
         TortureReport report;
-        constexpr std::uint64_t kThin = Kind::kIsQueue ? 9 : 3;  // a queue is its ring in other words
+        constexpr std::uint64_t kThin = Kind::kIsQueue ? 13 : 4;  // a queue is its ring in other words
         const std::uint64_t stride = is_soak() ? 1 : kThin * path.quick_stride;
         std::uint64_t steps = 0;
         const std::vector<std::uint64_t> after_calls =

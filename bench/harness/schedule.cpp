@@ -14,7 +14,7 @@ constexpr std::size_t kUsualSize = 64;
 constexpr std::array<std::size_t, 2> kSizesOfMany{8, kUsualSize};
 constexpr unsigned kRoundsOfAFullRun =
     7;                                // fewer: system calls are counted where blocking is the question only
-constexpr unsigned kExtraRounds = 4;  // for those that were seldom at the usual distance
+constexpr unsigned kExtraRounds = 3;  // for those that were seldom at the usual distance
 constexpr unsigned kIdleRounds = 3;   // each lasts a second, and nothing in them is a matter of luck
 
 bool is_variable_size(std::size_t size) {
@@ -58,9 +58,11 @@ std::string reason_to_skip(const Traits& traits, Mode mode, std::size_t size, co
         return "slow: it streams and goes round only";
     if (traits.slow && options.sizes.empty() && size != kUsualSize && (options.quick || size != 1024))
         return "slow: not at every size";
+    if (!traits.any_size || !options.sizes.empty()) return "";
+    // The kernel is what they cost, at any size.
     const bool by_kernel = traits.kind == Kind::peer && traits.name != "pipe";
-    if (traits.any_size && (options.quick || by_kernel) && options.sizes.empty() && !is_variable_size(size))
-        return "not at every size";
+    const bool is_telling = size == 0 || size == 16 || size == kUsualSize || size == 1024 || size == 65'536;
+    if (options.quick ? !is_variable_size(size) : by_kernel && !is_telling) return "not at every size";
     return "";
 }
 

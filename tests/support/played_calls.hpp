@@ -111,7 +111,7 @@ class PlayedCalls {
         int over_at = 0;  // by its actor's clock; 0: never
         bool is_ended = false;
     };
-    static constexpr std::size_t kMost = 8;  // calls of an actor
+    static constexpr std::size_t kMost = 12;  // calls of an actor
     using Calls = std::array<Call, kMost>;
     struct Counts {
         std::size_t all = 0;

@@ -34,17 +34,17 @@ class JoinableCrash : public testing::Test {
     using Queue = typename Scene::Queue;
     using Act = typename JoinableTorture<T>::Act;
     static constexpr std::chrono::milliseconds kInVain{20};
-    static constexpr std::uint64_t kOfLongOnes =
-        144;  // the stride of those that take their records on the way
+    static constexpr bool kIsLong =
+        true;  // who takes a record on the way: ten thousands of instructions, of which few matter
 
     void SetUp() override { ::alarm(is_soak() ? 1700 : 250); }
     void TearDown() override { ::alarm(0); }
 
     template <class Arrive, class Operation>
     static void kill(const char* name, const Act& prepare, Arrive&& arrive, Operation&& act,
-                     std::uint64_t stride = 15) {
+                     bool is_long = false) {
         if (testing::Test::HasFailure() || testing::Test::IsSkipped()) return;
-        JoinableTorture<T>::run(name, prepare, arrive, act, stride, stride >= kOfLongOnes);
+        JoinableTorture<T>::run(name, prepare, arrive, act, is_long);
     }
 
     // ---- what victims do -------------------------------------------------------------------------------------------
@@ -253,15 +253,12 @@ TYPED_TEST(JoinableCrash, SenderThatSleeps) {
         this->sender,
         [](auto& mine, auto& scene) {
             scene.push_by(10, [&](const TypeParam& task) { return bool(mine.try_push_for(task, 600s)); });
-        },
-        32);
+        });
     this->kill(
-        "push, sleeps in vain", this->template tasks<4>, this->sender,
-        [this](auto& mine, auto& scene) {
+        "push, sleeps in vain", this->template tasks<4>, this->sender, [this](auto& mine, auto& scene) {
             scene.push_by(
                 10, [&](const TypeParam& task) { return bool(mine.try_push_for(task, this->kInVain)); });
-        },
-        48);
+        });
 }
 TYPED_TEST(JoinableCrash, SenderOfABatch) {
     const auto push = this->push_three;
@@ -275,9 +272,9 @@ TYPED_TEST(JoinableCrash, SenderOfABatch) {
 
 TYPED_TEST(JoinableCrash, WorkerInItsFirstPopWithItsRecords) {
     this->kill("attach a worker, pop and done", this->template tasks<1>, this->stranger, this->pop_and_finish,
-               this->kOfLongOnes);
+               this->kIsLong);
     this->kill("attach a sender and push", this->template tasks<1>, this->stranger, this->push_one,
-               this->kOfLongOnes);
+               this->kIsLong);
 }
 TYPED_TEST(JoinableCrash, WorkerInPopAndDone) {
     const auto pop = this->pop_and_finish;
@@ -305,27 +302,21 @@ TYPED_TEST(JoinableCrash, WorkerThatLetsItsTaskGo) {
     });
 }
 TYPED_TEST(JoinableCrash, WorkerThatSleeps) {
-    this->kill(
-        "pop, sleeps until woken, done", this->helping_sender, this->worker_with(0, 3),
-        [](auto& mine, auto& scene) {
-            auto task = scene.note_popped(mine.try_pop_for(600s));
-            if (task) scene.finish(*task);
-        },
-        32);
-    this->kill(
-        "pop, sleeps in vain", this->nothing, this->worker_with(0, 3),
-        [this](auto& mine, auto&) { (void)mine.try_pop_for(this->kInVain); }, 48);
+    this->kill("pop, sleeps until woken, done", this->helping_sender, this->worker_with(0, 3),
+               [](auto& mine, auto& scene) {
+                   auto task = scene.note_popped(mine.try_pop_for(600s));
+                   if (task) scene.finish(*task);
+               });
+    this->kill("pop, sleeps in vain", this->nothing, this->worker_with(0, 3),
+               [this](auto& mine, auto&) { (void)mine.try_pop_for(this->kInVain); });
 }
 TYPED_TEST(JoinableCrash, WorkerWithTwoTasksInHand) {
-    this->kill(
-        "two tasks in hand", this->nothing, this->worker_with(3),
-        [](auto& mine, auto& scene) {
-            auto first = scene.take(mine);
-            auto second = scene.take(mine);
-            if (second) scene.finish(*second);
-            if (first) scene.finish(*first);
-        },
-        24);
+    this->kill("two tasks in hand", this->nothing, this->worker_with(3), [](auto& mine, auto& scene) {
+        auto first = scene.take(mine);
+        auto second = scene.take(mine);
+        if (second) scene.finish(*second);
+        if (first) scene.finish(*first);
+    });
 }
 TYPED_TEST(JoinableCrash, WorkerThatPushesBeforeItIsDone) {
     this->kill("pop, push, done", this->nothing, this->worker_with(1), [](auto& mine, auto& scene) {
@@ -341,13 +332,10 @@ TYPED_TEST(JoinableCrash, WorkerThatAbandons) {
     });
 }
 TYPED_TEST(JoinableCrash, WorkerThatDetaches) {
-    this->kill(
-        "pop and detach", this->nothing, this->worker_with(1),
-        [](auto& mine, auto& scene) {
-            const auto task = scene.take(mine);
-            mine.detach();
-        },
-        24);
+    this->kill("pop and detach", this->nothing, this->worker_with(1), [](auto& mine, auto& scene) {
+        const auto task = scene.take(mine);
+        mine.detach();
+    });
     this->kill("detach", this->nothing, this->worker_with(2, 3), [](auto& mine, auto&) { mine.detach(); });
     this->kill("detach a sender, worker asleep", this->sleeping_worker, this->sender,
                [](auto& mine, auto&) { mine.detach(); });
@@ -367,22 +355,22 @@ TYPED_TEST(JoinableCrash, Closer) {
 
 TYPED_TEST(JoinableCrash, AdopterOfATaskLeftBehind) {
     this->kill("recovery: take over a dead one's task", this->a_task_left_behind, this->rested_worker,
-               this->take_over, 48);
+               this->take_over);
 }
 TYPED_TEST(JoinableCrash, RecovererOfATaskOnItsWay) {
     this->kill("recovery: a task on its way to the desk", this->a_task_on_its_way, this->rested_worker,
-               this->take_over, 36);
+               this->take_over);
 }
 TYPED_TEST(JoinableCrash, ComerWhereTheDeadHaveAllRecords) {
     this->kill("attach in a dead one's place", this->all_records_left_behind, this->stranger,
-               this->pop_and_finish, this->kOfLongOnes);
+               this->pop_and_finish, this->kIsLong);
 }
 TYPED_TEST(JoinableCrash, JoinerThatSettlesTheDead) {
     const auto join = [](auto& mine, auto&) { (void)mine.join_for(0s); };
     this->kill("join, settles a dead one's task", this->a_task_left_behind, this->stranger, join,
-               this->kOfLongOnes);
+               this->kIsLong);
     this->kill("join, settles a task on its way", this->a_task_on_its_way, this->stranger, join,
-               this->kOfLongOnes);
+               this->kIsLong);
 }
 
 // ---- joiners -------------------------------------------------------------------------------------------------------
@@ -399,10 +387,9 @@ TYPED_TEST(JoinableCrash, JoinerThatSleeps) {
             scene.push(scene.queue, 1);
             this->helping_worker(scene, true);
         },
-        this->sender, [](auto& mine, auto&) { (void)mine.join_for(600s); }, 16);
-    this->kill(
-        "join, sleeps in vain", this->template tasks<1>, this->sender,
-        [this](auto& mine, auto&) { (void)mine.join_for(this->kInVain); }, 48);
+        this->sender, [](auto& mine, auto&) { (void)mine.join_for(600s); });
+    this->kill("join, sleeps in vain", this->template tasks<1>, this->sender,
+               [this](auto& mine, auto&) { (void)mine.join_for(this->kInVain); });
 }
 
 }  // namespace

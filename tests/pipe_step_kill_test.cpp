@@ -96,13 +96,9 @@ TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInASendThatSleeps) {
                 .sent = this->kFull,
                 .sends = 1,
                 .partner = Partner::reads_then,
-                .quick_stride = 7,
                 .operation = this->send_waiting});
-    this->kill({.name = "send, sleeps in vain",
-                .before = 1,
-                .sent = this->kFull,
-                .quick_stride = 7,
-                .operation = this->send_in_vain});
+    this->kill(
+        {.name = "send, sleeps in vain", .before = 1, .sent = this->kFull, .operation = this->send_in_vain});
 }
 TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInAReceive) {
     const auto receive = this->receive;
@@ -139,19 +135,13 @@ TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInAReceiveThatSleeps) {
                 .before = 3,
                 .takes = 1,
                 .partner = Partner::writes_then,
-                .quick_stride = 7,
                 .operation = this->receive_waiting});
-    this->kill({.name = "receive, sleeps in vain",
-                .before = 3,
-                .quick_stride = 7,
-                .operation = this->receive_in_vain});
+    this->kill({.name = "receive, sleeps in vain", .before = 3, .operation = this->receive_in_vain});
     this->kill({.name = "poll, sleeps until woken",
                 .before = 3,
                 .partner = Partner::writes_then,
-                .quick_stride = 7,
                 .operation = this->poll_waiting});
-    this->kill(
-        {.name = "poll, sleeps in vain", .before = 3, .quick_stride = 7, .operation = this->poll_in_vain});
+    this->kill({.name = "poll, sleeps in vain", .before = 3, .operation = this->poll_in_vain});
 }
 TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInItsClose) {
     const auto close = this->close;
@@ -180,58 +170,38 @@ TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedInItsClose) {
 }
 TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedWhileItWasBound) {
     const auto bind = this->bind;
-    this->kill({.name = "bind",
-                .coming = 1,
-                .victim_is_bound = false,
-                .quick_stride = 5,
-                .is_long = true,
-                .operation = bind});
+    this->kill({.name = "bind", .coming = 1, .victim_is_bound = false, .is_long = true, .operation = bind});
     this->kill({.name = "bind the first end",
                 .victim_is_first = true,
                 .victim_is_bound = false,
-                .quick_stride = 5,
                 .is_long = true,
                 .operation = bind});
     this->kill({.name = "bind, one-way writer",
                 .duplex = false,
                 .victim_is_bound = false,
-                .quick_stride = 5,
                 .is_long = true,
                 .operation = bind});
     this->kill({.name = "bind, one-way reader",
                 .duplex = false,
                 .victim_is_first = true,
                 .victim_is_bound = false,
-                .quick_stride = 5,
                 .is_long = true,
                 .operation = bind});
     this->kill({.name = "bind, other end unbound",
                 .partner = Partner::unbound,
                 .victim_is_bound = false,
-                .quick_stride = 5,
                 .is_long = true,
                 .operation = bind});
     this->kill({.name = "bind a dead one's end",
                 .victim_is_bound = false,
-                .quick_stride = 5,
                 .is_long = true,
                 .operation = bind,
                 .prepare = this->die_with_it});
 }
 /// That the other instructions make no difference.
 TYPED_TEST(PipeStepKill, TheOtherEndHearsOfOneThatDiedAtAnyInstruction) {
-    this->kill({.name = "send",
-                .sent = 1,
-                .sends = 1,
-                .literally = true,
-                .quick_stride = 31,
-                .operation = this->send});
-    this->kill({.name = "receive",
-                .coming = 2,
-                .takes = 1,
-                .literally = true,
-                .quick_stride = 31,
-                .operation = this->receive});
+    this->kill({.name = "send", .sent = 1, .sends = 1, .literally = true, .operation = this->send});
+    this->kill({.name = "receive", .coming = 2, .takes = 1, .literally = true, .operation = this->receive});
 }
 
 }  // namespace

@@ -128,12 +128,10 @@ TYPED_TEST(TortureOf, PushesThatSleep) {
                        .inside = 4,
                        .sends = 1,
                        .peer = Peer::acts,
-                       .quick_stride = 9,
                        .operation = waiting});
     const auto in_vain =
         this->writing([](auto& out) { (void)TypeParam::push_within(out, kOfVictim, 200ms); });
-    this->kill_writer(
-        {.name = "push, sleeps in vain", .before = 1, .inside = 4, .quick_stride = 7, .operation = in_vain});
+    this->kill_writer({.name = "push, sleeps in vain", .before = 1, .inside = 4, .operation = in_vain});
 }
 TYPED_TEST(TortureOf, BatchesOfPushes) {
     const auto push = this->writing([](auto& out) { TypeParam::push_three(out, kOfVictim); });
@@ -191,10 +189,9 @@ TYPED_TEST(TortureOf, PopsThatSleep) {
                        .before = 3,
                        .takes = 1,
                        .peer = Peer::acts,
-                       .quick_stride = 9,
                        .operation = waiting});
     const auto in_vain = this->reading([](auto& in) { (void)TypeParam::pop_within(in, 200ms); });
-    this->kill_reader({.name = "pop, sleeps in vain", .before = 3, .quick_stride = 7, .operation = in_vain});
+    this->kill_reader({.name = "pop, sleeps in vain", .before = 3, .operation = in_vain});
 }
 TYPED_TEST(TortureOf, BatchesOfPops) {
     const auto pop = this->reading([](auto& in) { TypeParam::pop_three(in); });
@@ -254,19 +251,11 @@ TYPED_TEST(TortureOf, Leaving) {
 }
 TYPED_TEST(TortureOf, Coming) {
     const auto of_writer = this->coming([](const auto& ring) { return TypeParam::out(ring); });
-    this->kill_writer({.name = "attach a writer",
-                       .before = 3,
-                       .inside = 2,
-                       .quick_stride = 13,
-                       .is_long = true,
-                       .operation = of_writer});
+    this->kill_writer(
+        {.name = "attach a writer", .before = 3, .inside = 2, .is_long = true, .operation = of_writer});
     const auto of_reader = this->coming([](const auto& ring) { return TypeParam::in(ring); });
-    this->kill_reader({.name = "attach a reader",
-                       .before = 3,
-                       .inside = 2,
-                       .quick_stride = 19,
-                       .is_long = true,
-                       .operation = of_reader});
+    this->kill_reader(
+        {.name = "attach a reader", .before = 3, .inside = 2, .is_long = true, .operation = of_reader});
 }
 
 /// The victim takes the place of a dead one, who in a ring of many leaves a claim or a view there.
@@ -277,7 +266,6 @@ TYPED_TEST(TortureOf, Inheriting) {
         this->kill_writer({.name = "attach in a dead writer's seat",
                            .before = 3,
                            .inside = 2,
-                           .quick_stride = 13,
                            .is_long = true,
                            .operation = writer_comes,
                            .prepare = this->dying([](const auto& ring) {
@@ -300,7 +288,6 @@ TYPED_TEST(TortureOf, Inheriting) {
         this->kill_heir({.name = "attach in a dead one's place",
                          .before = 3,
                          .inside = 2,
-                         .quick_stride = 19,
                          .is_long = true,
                          .operation = writer_comes,
                          .prepare = leave_all});
@@ -308,7 +295,6 @@ TYPED_TEST(TortureOf, Inheriting) {
                          .is_reader = true,
                          .before = 3,
                          .inside = 2,
-                         .quick_stride = 19,
                          .is_long = true,
                          .operation = reader_comes,
                          .prepare = leave_all});
@@ -337,15 +323,14 @@ TYPED_TEST(TortureOf, Repairing) {
                          .operation = this->reading([](auto& in) { (void)in.recover(); }),
                          .prepare = leave_both});
         // The push waits for the place of the dead one's view, and finds out. (Delivered again it would keep the place until somebody reads.)
-        Torture<TypeParam>::run(
-            {.name = "repair by a push that sleeps",
-             .before = 3,
-             .inside = 3,
-             .sends = 1,
-             .takes = 1,
-             .quick_stride = 11,
-             .operation = this->writing([](auto& out) { (void)TypeParam::push_within(out, kOfVictim, 600s); }),
-             .prepare = leave_both});
+        Torture<TypeParam>::run({.name = "repair by a push that sleeps",
+                                 .before = 3,
+                                 .inside = 3,
+                                 .sends = 1,
+                                 .takes = 1,
+                                 .operation = this->writing(
+                                     [](auto& out) { (void)TypeParam::push_within(out, kOfVictim, 600s); }),
+                                 .prepare = leave_both});
     } else {
         GTEST_SKIP() << "who comes next takes the seat as it stands; a queue is repaired as its ring is";
     }
@@ -362,14 +347,12 @@ TYPED_TEST(TortureOf, EveryInstruction) {
              .inside = 1,
              .sends = 1,
              .literally = true,
-             .quick_stride = 41,
              .operation = this->writing([](auto& out) { (void)TypeParam::push(out, kOfVictim); })});
         this->kill_reader({.name = "pop, wrap",
                            .before = 3,
                            .inside = 2,
                            .takes = 1,
                            .literally = true,
-                           .quick_stride = 41,
                            .operation = this->reading([](auto& in) { (void)TypeParam::pop(in); })});
     } else {
         GTEST_SKIP() << "a million steps; one ring of many does";

@@ -26,11 +26,11 @@
 #include "shmring/joinable_queue.hpp"
 #include "support/child_process.hpp"
 #include "support/crowd_stand.hpp"
-#include "support/effective_steps.hpp"
 #include "support/ring_internals.hpp"
 #include "support/shared.hpp"
 #include "support/single_step.hpp"
 #include "support/soak.hpp"
+#include "support/stepped_victim.hpp"
 #include "support/torture_report.hpp"
 
 namespace shmring::test {
@@ -197,14 +197,13 @@ class JoinableTorture {
     using Act = std::function<void(Scene&)>;
 
     /// `arrive(scene)`: the victim's way to where it is stepped from; what it answers lives on. `act(what, scene)` is stepped.
-    /// `stride`: an operation of many steps is killed after every so many of them, each form of the test from another one on; in a soak
-    /// after each. `is_long`: ten thousands of instructions, with the same system calls each time.
+    /// `is_long`: ten thousands of instructions, with the same system calls each time.
     template <class Arrive, class Operation>
     static void run(const std::string& name, const Act& prepare, Arrive&& arrive, Operation&& act,
-                    std::uint64_t stride, bool is_long) {
+                    bool is_long) {
         for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once}) {
             if (testing::Test::HasFailure() || testing::Test::IsSkipped()) return;
-            run(full_name(name, delivery), delivery, prepare, arrive, act, is_soak() ? 1 : stride, is_long);
+            run(full_name(name, delivery), delivery, prepare, arrive, act, is_long);
         }
     }
 
@@ -215,54 +214,21 @@ class JoinableTorture {
     }
     template <class Arrive, class Operation>
     static void run(const std::string& name, Delivery delivery, const Act& prepare, Arrive& arrive,
-                    Operation& act, std::uint64_t stride, bool is_long) {
-        TortureReport report;
-        bool finished = false;
-        const std::vector<std::uint64_t> after_calls =
-            is_long ? run_to_the_end(delivery, prepare, arrive, act, report) : std::vector<std::uint64_t>();
-        for (std::uint64_t steps = first_of(delivery, stride); !finished; steps += stride) {
-            SCOPED_TRACE(name + ", killed after " + std::to_string(steps) + " steps that matter");
-            JoinableTorture world(delivery);
-            prepare(world.scene_);
-            const SteppedChild::End end = world.kill_after(steps, RunUp::to(steps, after_calls), arrive, act);
-            if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
-            ASSERT_NE(end, SteppedChild::End::failed);
-            finished = end == SteppedChild::End::finished;
-            world.settle(report);
-            ++report.kills;
-            if (finished) report.instructions = std::max(report.instructions, world.steps_->instructions());
-            report.effective = std::max(report.effective, world.steps_->effective());
-            if (testing::Test::HasFailure()) break;
-        }
-        report.print(name);
-    }
-    /// Effective steps after each of the operation's system calls.
-    template <class Arrive, class Operation>
-    [[nodiscard]] static std::vector<std::uint64_t> run_to_the_end(Delivery delivery, const Act& prepare,
-                                                                   Arrive& arrive, Operation& act,
-                                                                   TortureReport& report) {
-        JoinableTorture world(delivery);
-        prepare(world.scene_);
-        if (world.kill_after(kNever, {}, arrive, act) != SteppedChild::End::finished) return {};
-        report.instructions = world.steps_->instructions();
-        return world.steps_->after_calls();
-    }
-    [[nodiscard]] static std::uint64_t first_of(Delivery delivery, std::uint64_t stride) {
-        return (delivery == Delivery::at_most_once ? 0 : stride / 2) + (Message<T> ? 0 : stride / 4);
+                    Operation& act, bool is_long) {
+        const std::uint64_t quarter = (delivery == Delivery::at_most_once ? 0U : 2U) + (Message<T> ? 0U : 1U);
+        kill_at_each_step(
+            {.name = name, .quarter = quarter, .is_long = is_long},
+            [&] { return JoinableTorture(delivery, prepare); },
+            [&](JoinableTorture& world, SteppedVictim& victim) { return world.kill(victim, arrive, act); },
+            [](JoinableTorture& world, const SteppedVictim& victim, bool, TortureReport& report) {
+                world.settle(victim, report);
+            });
     }
 
-    explicit JoinableTorture(Delivery delivery) : scene_(delivery) {}
+    JoinableTorture(Delivery delivery, const Act& prepare) : scene_(delivery) { prepare(scene_); }
 
     template <class Arrive, class Operation>
-    SteppedChild::End kill_after(std::uint64_t steps, const RunUp& run_up, Arrive& arrive, Operation& act) {
-        steps_.emplace(scene_.queue.segment(), run_up.effective);
-        death_ns_ = detail::platform::monotonic_ns();  // where it makes fewer calls this time
-        const auto is_time = [&](pid_t child) {
-            steps_->look(child);
-            if (steps_->is_about_to_sleep()) scene_.notes->falls_asleep.store(1, std::memory_order_release);
-            death_ns_ = detail::platform::monotonic_ns();
-            return steps_->effective() >= steps;
-        };
+    SteppedChild::End kill(SteppedVictim& victim, Arrive& arrive, Operation& act) {
         const auto body = [&] {
             auto what = arrive(scene_);
             mark_for_stepping();
@@ -270,22 +236,21 @@ class JoinableTorture {
             mark_for_stepping();
             ::_exit(3);
         };
-        const SteppedChild::End end = SteppedChild::kill_when(is_time, body, run_up.calls);
+        const SteppedChild::End end = victim.kill(scene_.queue.segment(), scene_.notes->falls_asleep, body);
         scene_.notes->is_dead.store(1, std::memory_order_release);
         return end;
     }
 
     // ---- survivors -------------------------------------------------------------------------------------------------
 
-    void settle(TortureReport& report) {
+    void settle(const SteppedVictim& victim, TortureReport& report) {
         auto worker = scene_.queue.attach();
         const bool hung = !move_on(worker);
         EXPECT_FALSE(hung) << "a survivor hangs";
         report.hung += hung ? 1 : 0;
         if (hung) return;
         judge(report);
-        const std::uint64_t moved_on_ns = scene_.notes->moved_on_ns.load(std::memory_order_acquire);
-        if (moved_on_ns > death_ns_) report.worst_ns = std::max(report.worst_ns, moved_on_ns - death_ns_);
+        victim.note_recovery(scene_.notes->moved_on_ns.load(std::memory_order_acquire), report);
         if (!closed_ && !testing::Test::HasFailure()) expect_exact_capacity(worker);
         worker.detach();
         scene_.queue.detach();
@@ -380,11 +345,8 @@ class JoinableTorture {
     }
 
     static constexpr std::chrono::milliseconds kMoment{4};
-    static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
     Scene scene_;
-    std::optional<EffectiveSteps> steps_{};
-    std::uint64_t death_ns_ = 0;
     bool closed_ = false;
 };
 

@@ -21,11 +21,11 @@
 #include "shmring/detail/platform.hpp"
 #include "shmring/pipe.hpp"
 #include "support/child_process.hpp"
-#include "support/effective_steps.hpp"
 #include "support/ring_internals.hpp"
 #include "support/shared.hpp"
 #include "support/single_step.hpp"
 #include "support/soak.hpp"
+#include "support/stepped_victim.hpp"
 #include "support/torture_kinds.hpp"
 #include "support/torture_log.hpp"
 #include "support/torture_report.hpp"
@@ -57,7 +57,6 @@ struct PipePath {
     Partner partner = Partner::at_hand;
     bool victim_is_bound = true;
     bool literally = false;
-    std::uint64_t quick_stride = 1;
     bool is_long = false;  ///< ten thousands of instructions, with the same system calls each time
     /// What it took is told by `got(number)`.
     std::function<void(PipeEnd<T>&, const std::function<void(std::uint64_t)>& got)> operation{};
@@ -75,40 +74,19 @@ class PipeTorture {
         if (testing::Test::HasFailure() || testing::Test::IsSkipped()) return;
         const std::string name = std::string(Message<T> ? "Pipe<uint64>: " : "Pipe<string>: ") + path.name +
                                  (path.literally ? " (each instruction)" : "");
-        TortureReport report;
-        const std::uint64_t stride = is_soak() ? 1 : 5 * path.quick_stride;
-        std::uint64_t steps = 0;
-        const std::vector<std::uint64_t> after_calls =
-            path.is_long ? run_to_the_end(path, report) : std::vector<std::uint64_t>();
-        for (bool finished = false; !finished; steps += stride) {
-            SCOPED_TRACE(name + ", killed after " + std::to_string(steps) +
-                         (path.literally ? " instructions" : " steps that matter"));
-            PipeTorture world(path);
-            const SteppedChild::End end = world.kill_after(steps, RunUp::to(steps, after_calls));
-            if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
-            ASSERT_NE(end, SteppedChild::End::failed);
-            finished = end == SteppedChild::End::finished;
-            world.settle(finished, report);
-            ++report.kills;
-            if (finished) report.instructions = std::max(report.instructions, world.steps_->instructions());
-            report.effective = std::max(report.effective, world.steps_->effective());
-            if (testing::Test::HasFailure()) break;
-        }
-        report.print(name);
-        EXPECT_GT(report.kills, 1U);
+        kill_at_each_step(
+            {.name = name,
+             .quarter = Message<T> ? 0U : 2U,
+             .literally = path.literally,
+             .is_long = path.is_long},
+            [&] { return PipeTorture(path); },
+            [](PipeTorture& world, SteppedVictim& victim) { return world.kill(victim); },
+            [](PipeTorture& world, const SteppedVictim& victim, bool finished, TortureReport& report) {
+                world.settle(victim, finished, report);
+            });
     }
 
  private:
-    static constexpr std::uint64_t kNever = ~std::uint64_t{0};
-
-    /// Effective steps after each of the path's system calls.
-    [[nodiscard]] static std::vector<std::uint64_t> run_to_the_end(const Path& path, TortureReport& report) {
-        PipeTorture world(path);
-        if (world.kill_after(kNever, {}) != SteppedChild::End::finished) return {};
-        report.instructions = world.steps_->instructions();
-        return world.steps_->after_calls();
-    }
-
     struct State {
         TortureLog log;                        // what the partner got
         TortureLog received;                   // what the victim got
@@ -229,16 +207,8 @@ class PipeTorture {
 
     // ---- the victim ------------------------------------------------------------------------------------------------
 
-    SteppedChild::End kill_after(std::uint64_t steps, const RunUp& run_up) {
-        steps_.emplace(ends_.first.segment(), run_up.effective);
-        death_ns_ = detail::platform::monotonic_ns();  // where it makes fewer calls this time
-        const auto is_time = [&](pid_t child) {
-            steps_->look(child);
-            if (steps_->is_about_to_sleep()) state_->log.falls_asleep.store(1, std::memory_order_release);
-            death_ns_ = detail::platform::monotonic_ns();
-            return (path_.literally ? steps_->instructions() : steps_->effective()) == steps;
-        };
-        const auto body = [&] {
+    SteppedChild::End kill(SteppedVictim& victim) {
+        return victim.kill(ends_.first.segment(), state_->log.falls_asleep, [&] {
             End& end = theirs();
             end.set_wait_policy({.spin = std::chrono::nanoseconds(0)});
             if (path_.victim_is_bound && !set_up_victim(end)) ::_exit(4);
@@ -252,8 +222,7 @@ class PipeTorture {
             path_.operation(end, got);
             mark_for_stepping();
             ::_exit(3);
-        };
-        return SteppedChild::kill_when(is_time, body, run_up.calls);
+        });
     }
     [[nodiscard]] bool set_up_victim(End& end) {
         std::error_code code;
@@ -274,7 +243,7 @@ class PipeTorture {
 
     // ---- what is left ----------------------------------------------------------------------------------------------
 
-    void settle(bool finished, TortureReport& report) {
+    void settle(const SteppedVictim& victim, bool finished, TortureReport& report) {
         (void)theirs().close();  // our copy
         state_->log.stop.store(1, std::memory_order_release);
         dead_->reach(kReached);
@@ -289,8 +258,7 @@ class PipeTorture {
         report.lost += found.lost;
         report.repeated += found.repeated;
         judge_received(finished, report);
-        const std::uint64_t moved_on_ns = state_->log.progress_ns.load(std::memory_order_acquire);
-        if (moved_on_ns > death_ns_) report.worst_ns = std::max(report.worst_ns, moved_on_ns - death_ns_);
+        victim.note_recovery(state_->log.progress_ns.load(std::memory_order_acquire), report);
     }
     /// The victim got what was there, in order, and all that it asked for if it came to its end.
     void judge_received(bool finished, TortureReport& report) {
@@ -314,8 +282,6 @@ class PipeTorture {
     Shared<Steps> ready_{};
     Shared<Steps> dead_{};
     std::optional<ChildProcess> partner_{};
-    std::optional<EffectiveSteps> steps_{};
-    std::uint64_t death_ns_ = 0;
 };
 
 }  // namespace shmring::test

@@ -17,10 +17,10 @@
 
 #include "shmring/detail/platform.hpp"
 #include "support/child_process.hpp"
-#include "support/effective_steps.hpp"
 #include "support/shared.hpp"
 #include "support/single_step.hpp"
 #include "support/soak.hpp"
+#include "support/stepped_victim.hpp"
 #include "support/torture_kinds.hpp"
 #include "support/torture_log.hpp"
 #include "support/torture_report.hpp"
@@ -44,9 +44,8 @@ struct TorturePath {
     std::uint64_t sends = 0;  ///< the operation, if it is not killed
     std::uint64_t takes = 0;
     Peer peer = Peer::at_hand;
-    bool literally = false;          ///< after every instruction, not just after those that matter
-    std::uint64_t quick_stride = 1;  ///< of so many kills one is done where time is short
-    bool is_long = false;            ///< ten thousands of instructions, with the same system calls each time
+    bool literally = false;  ///< after every instruction, not just after those that matter
+    bool is_long = false;    ///< ten thousands of instructions, with the same system calls each time
     /// The victim: marks the begin and the end of the operation by mark_for_stepping().
     std::function<void(const typename Kind::Ring&)> operation{};
     /// What happened before the victim came.
@@ -66,42 +65,19 @@ class Torture {
         std::string name = std::string(Kind::kName) + ": " + path.name;
         if (delivery == Delivery::at_least_once) name += ", at least once";
         if (path.literally) name += " (each instruction)";
-        TortureReport report;
-        constexpr std::uint64_t kThin = Kind::kIsQueue ? 13 : 4;  // a queue is its ring in other words
-        const std::uint64_t stride = is_soak() ? 1 : kThin * path.quick_stride;
-        std::uint64_t steps = 0;
-        const std::vector<std::uint64_t> after_calls =
-            path.is_long ? run_to_the_end(path, delivery, report) : std::vector<std::uint64_t>();
-        for (bool finished = false; !finished; steps += stride) {
-            SCOPED_TRACE(name + ", killed after " + std::to_string(steps) +
-                         (path.literally ? " instructions" : " steps that matter"));
-            Torture world(path, delivery);
-            const SteppedChild::End end = world.kill_after(steps, RunUp::to(steps, after_calls));
-            if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
-            ASSERT_NE(end, SteppedChild::End::failed);
-            finished = end == SteppedChild::End::finished;
-            world.settle(finished, report);
-            ++report.kills;
-            if (finished) report.instructions = std::max(report.instructions, world.steps_->instructions());
-            report.effective = std::max(report.effective, world.steps_->effective());
-            if (testing::Test::HasFailure()) break;
-        }
-        report.print(name);
-        EXPECT_GT(report.kills, 1U);
+        kill_at_each_step(
+            {.name = name,
+             .quarter = delivery == Delivery::at_least_once ? 2U : 0U,
+             .literally = path.literally,
+             .is_long = path.is_long},
+            [&] { return Torture(path, delivery); },
+            [](Torture& world, SteppedVictim& victim) { return world.kill(victim); },
+            [](Torture& world, const SteppedVictim& victim, bool finished, TortureReport& report) {
+                world.settle(victim, finished, report);
+            });
     }
 
  private:
-    static constexpr std::uint64_t kNever = ~std::uint64_t{0};
-
-    /// Effective steps after each of the path's system calls.
-    [[nodiscard]] static std::vector<std::uint64_t> run_to_the_end(const TorturePath<Kind>& path,
-                                                                   Delivery delivery, TortureReport& report) {
-        Torture world(path, delivery);
-        if (world.kill_after(kNever, {}) != SteppedChild::End::finished) return {};
-        report.instructions = world.steps_->instructions();
-        return world.steps_->after_calls();
-    }
-
     Torture(const TorturePath<Kind>& path, Delivery delivery)
         : path_(path), delivery_(delivery), ring_(Kind::make(path.capacity, delivery)) {
         {
@@ -190,25 +166,16 @@ class Torture {
 
     // ---- the victim ------------------------------------------------------------------------------------------------
 
-    SteppedChild::End kill_after(std::uint64_t steps, const RunUp& run_up) {
-        steps_.emplace(ring_.segment(), run_up.effective);
-        death_ns_ = detail::platform::monotonic_ns();  // where it makes fewer calls this time
-        const auto is_time = [&](pid_t child) {
-            steps_->look(child);
-            if (steps_->is_about_to_sleep()) log_->falls_asleep.store(1, std::memory_order_release);
-            death_ns_ = detail::platform::monotonic_ns();
-            return (path_.literally ? steps_->instructions() : steps_->effective()) == steps;
-        };
-        const auto body = [&] {
+    SteppedChild::End kill(SteppedVictim& victim) {
+        return victim.kill(ring_.segment(), log_->falls_asleep, [&] {
             path_.operation(ring_);
             ::_exit(3);
-        };
-        return SteppedChild::kill_when(is_time, body, run_up.calls);
+        });
     }
 
     // ---- survivors -------------------------------------------------------------------------------------------------
 
-    void settle(bool finished, TortureReport& report) {
+    void settle(const SteppedVictim& victim, bool finished, TortureReport& report) {
         bool hung = false;
         if (path_.peer == Peer::acts) {
             log_->stop.store(1, std::memory_order_release);
@@ -235,8 +202,7 @@ class Torture {
         EXPECT_EQ(found.first, "");
         report.lost += found.lost;
         report.repeated += found.repeated;
-        const std::uint64_t moved_on_ns = log_->progress_ns.load(std::memory_order_acquire);
-        if (moved_on_ns > death_ns_) report.worst_ns = std::max(report.worst_ns, moved_on_ns - death_ns_);
+        victim.note_recovery(log_->progress_ns.load(std::memory_order_acquire), report);
         if (!closed && !testing::Test::HasFailure()) expect_exact_capacity();
     }
     /// The sleeping reader gets what is there, and then a message that was sent after the death; or it hears of the end.
@@ -306,8 +272,6 @@ class Torture {
     std::optional<In> in_{};
     Shared<TortureLog> log_{};
     std::optional<ChildProcess> peer_{};
-    std::optional<EffectiveSteps> steps_{};
-    std::uint64_t death_ns_ = 0;
     bool at_end_ = false;
 };
 

@@ -36,10 +36,12 @@ Group table(unsigned rounds, const std::vector<const Transport*>& transports) {
 }
 
 TEST(Distance, TheUsualLapIsTheOneThatMostSaw) {
-    EXPECT_EQ(usual_lap({}), 0);
-    EXPECT_EQ(usual_lap({540}), 540);
-    const double usual_ns = usual_lap({97, 150, 540, 145, 530, 160, 99});
-    EXPECT_TRUE(same_distance(usual_ns, 150)) << usual_ns;
+    EXPECT_EQ(usual_distance({}).lap_ns, 0);
+    EXPECT_EQ(usual_distance({540}).lap_ns, 540);
+    const UsualDistance usual = usual_distance({97, 150, 540, 145, 530, 160, 99});
+    EXPECT_TRUE(same_distance(usual.lap_ns, 150)) << usual.lap_ns;
+    EXPECT_EQ(usual.seen, 3);
+    EXPECT_EQ(usual.of, 7);
     EXPECT_FALSE(same_distance(97, 150));
     EXPECT_FALSE(same_distance(150, 540));
 }

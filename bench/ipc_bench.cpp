@@ -1,6 +1,5 @@
 // ipc_bench: messages between two processes over every transport there is, in one measuring loop, with every message
 // checked. Prints the machine, a table per mode and size, and the targets; exits with 1 if a transport was wrong.
-#include <algorithm>
 #include <fstream>
 #include <iostream>
 
@@ -55,10 +54,7 @@ void measure_floor(Environment& environment, const Registry& registry) {
         if (sample.laps_ns[1] > 0) laps_ns.push_back(sample.laps_ns[1]);
     }
     environment.floor_ns = spread(floors_ns).value_or(Spread{});
-    environment.usual_lap_ns = usual_lap(laps_ns);
-    environment.at_usual_lap = std::ranges::count_if(
-        laps_ns, [&](double lap_ns) { return same_distance(lap_ns, environment.usual_lap_ns); });
-    environment.laps = std::ssize(laps_ns);
+    environment.distance = usual_distance(laps_ns);
 }
 
 std::string say(const Group& group, const Row& row, unsigned round) {
@@ -108,7 +104,7 @@ int run(const Options& options) {
     print_environment(std::cout, environment, registry);
     Progress progress(count_runs(results));
     for (Group& group : results) {
-        group.usual_lap_ns = environment.usual_lap_ns;
+        group.usual_lap_ns = environment.distance.lap_ns;
         run_group(group, [&](const Row& row, unsigned round) { progress.step(say(group, row, round)); });
         progress.clear();
         print_group(std::cout, group);

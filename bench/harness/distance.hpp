@@ -59,19 +59,24 @@ class Yardstick {
     return lap_ns <= other_lap_ns * kWithin && other_lap_ns <= lap_ns * kWithin;
 }
 
-/// The lap that most of these are at the distance of, itself one of them; 0 where there is none.
-[[nodiscard]] inline double usual_lap(const std::vector<double>& laps_ns) {
-    double usual_ns = 0;
-    std::ptrdiff_t most = 0;
+/// How far apart the CPUs of a pair are mostly.
+struct UsualDistance {
+    double lap_ns = 0;        ///< 0: they share one CPU
+    std::ptrdiff_t seen = 0;  ///< in so many
+    std::ptrdiff_t of = 0;    ///< of so many trials
+};
+
+/// That of the lap that most of these are at the distance of.
+[[nodiscard]] inline UsualDistance usual_distance(const std::vector<double>& laps_ns) {
+    UsualDistance usual{.of = std::ssize(laps_ns)};
     for (const double lap_ns : laps_ns) {
         const auto at_it =
             std::ranges::count_if(laps_ns, [&](double other) { return same_distance(lap_ns, other); });
-        if (at_it > most) {
-            most = at_it;
-            usual_ns = lap_ns;
-        }
+        if (at_it <= usual.seen) continue;
+        usual.lap_ns = lap_ns;
+        usual.seen = at_it;
     }
-    return usual_ns;
+    return usual;
 }
 
 }  // namespace bench

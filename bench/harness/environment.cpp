@@ -140,10 +140,10 @@ void print_environment(std::ostream& out, const Environment& environment, const 
     const Spread& floor = environment.floor_ns;
     lines.push_back({"floor", in_words(floor.median) + " ns per cache-line ping-pong lap, " +
                                   in_words(floor.min) + ".." + in_words(floor.max)});
-    if (environment.laps != 0)
-        lines.push_back({"distance", in_words(environment.usual_lap_ns) + " ns a lap between the CPUs in " +
-                                         std::to_string(environment.at_usual_lap) + " of " +
-                                         std::to_string(environment.laps) +
+    if (const UsualDistance& distance = environment.distance; distance.of != 0)
+        lines.push_back({"distance", in_words(distance.lap_ns) + " ns a lap between the CPUs in " +
+                                         std::to_string(distance.seen) + " of " +
+                                         std::to_string(distance.of) +
                                          " trials; samples at another distance do not count"});
     for (const Absent& absent : registry.absent)
         lines.push_back({"absent", absent.name + ": " + absent.reason});

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/distance.hpp"
 #include "harness/options.hpp"
 #include "harness/results.hpp"
 
@@ -15,10 +16,7 @@ struct Environment {
     std::vector<std::pair<std::string, std::string>> facts;  // key as in the JSON report, value for people
     std::vector<int> cpus;
     Spread floor_ns{};
-    double usual_lap_ns =
-        0;  // how far apart the CPUs of a pair are mostly (harness/distance.hpp); 0: they share one
-    std::ptrdiff_t at_usual_lap = 0;  // in so many
-    std::ptrdiff_t laps = 0;          // of so many trials
+    UsualDistance distance{};
 };
 
 /// The CPUs to pin to: those asked for, else all that this process may use. A pair takes the first two, or the only one.

@@ -1,7 +1,6 @@
 // Writes the report. What was not measured is null.
 #include "harness/json.hpp"
 
-#include <algorithm>
 #include <iomanip>
 #include <iostream>
 #include <limits>
@@ -45,25 +44,15 @@ std::string object(const std::vector<std::pair<std::string, std::string>>& membe
     return out.str();
 }
 
-std::string latency_of(const Row& row) {
-    if (row.samples.empty() || !row.samples.front().latency) return "null";
-    const auto part = [&](double Latency::*which) {
-        return number(median_of(row, [&](const Sample& s) { return s.latency.value_or(Latency{}).*which; }));
-    };
-    double max = 0;
-    std::uint64_t count = 0;
-    for (const Sample& sample : row.samples) {
-        if (!sample.counts) continue;
-        max = std::max(max, sample.latency.value_or(Latency{}).max);
-        count += sample.latency.value_or(Latency{}).count;
-    }
-    return object({{"p50", part(&Latency::p50)},
-                   {"p90", part(&Latency::p90)},
-                   {"p99", part(&Latency::p99)},
-                   {"p999", part(&Latency::p999)},
-                   {"p9999", part(&Latency::p9999)},
-                   {"max", number(max)},
-                   {"count", std::to_string(count)}});
+std::string in_json(const std::optional<Latency>& latency) {
+    if (!latency) return "null";
+    return object({{"p50", number(latency->p50)},
+                   {"p90", number(latency->p90)},
+                   {"p99", number(latency->p99)},
+                   {"p999", number(latency->p999)},
+                   {"p9999", number(latency->p9999)},
+                   {"max", number(latency->max)},
+                   {"count", std::to_string(latency->count)}});
 }
 
 std::string result(const Group& group, const Row& row) {
@@ -92,7 +81,7 @@ std::string result(const Group& group, const Row& row) {
         {"rate", number(group.rate > 0 ? std::optional(group.rate) : std::nullopt)},
         {"msgs_per_s", median_where(rate, msgs_per_s)},
         {"bytes_per_s", median_where(rate, bytes_per_s)},
-        {"latency_ns", good ? latency_of(row) : "null"},
+        {"latency_ns", good ? in_json(latency_of(row)) : "null"},
         {"cpu_s", median_where(good, [](const Sample& s) { return s.cpu_s; })},
         {"syscalls_per_msg", number(row.syscalls_per_msg)},
         {"wakeups_per_s", median_where(good, wakeups_per_s)},
@@ -165,9 +154,9 @@ void write_json(std::ostream& out, const Environment& environment, const Registr
     facts.emplace_back("floor_ns", object({{"median", number(environment.floor_ns.median)},
                                            {"min", number(environment.floor_ns.min)},
                                            {"max", number(environment.floor_ns.max)}}));
-    facts.emplace_back("distance_ns", object({{"usual", number(environment.usual_lap_ns)},
-                                              {"seen", std::to_string(environment.at_usual_lap)},
-                                              {"of", std::to_string(environment.laps)}}));
+    facts.emplace_back("distance_ns", object({{"usual", number(environment.distance.lap_ns)},
+                                              {"seen", std::to_string(environment.distance.seen)},
+                                              {"of", std::to_string(environment.distance.of)}}));
     std::vector<std::pair<std::string, std::string>> absent;
     for (const Absent& transport : registry.absent)
         absent.emplace_back(transport.name, in_quotes(transport.reason));

@@ -99,6 +99,23 @@ std::vector<double> figures(const Row& row, Mode mode) {
     return values;
 }
 
+std::optional<Latency> latency_of(const Row& row) {
+    if (row.samples.empty() || !row.samples.front().latency) return {};
+    const auto part_of = [](const Sample& sample, double Latency::*part) {
+        return sample.latency.value_or(Latency{}).*part;
+    };
+    Latency all;
+    for (double Latency::*part :
+         {&Latency::p50, &Latency::p90, &Latency::p99, &Latency::p999, &Latency::p9999})
+        all.*part = median_of(row, [&](const Sample& sample) { return part_of(sample, part); });
+    for (const Sample& sample : row.samples) {
+        if (!sample.counts) continue;
+        all.max = std::max(all.max, part_of(sample, &Latency::max));
+        all.count += sample.latency.value_or(Latency{}).count;
+    }
+    return all;
+}
+
 std::optional<Spread> spread(const Row& row, Mode mode) { return spread(figures(row, mode)); }
 
 std::optional<double> ratio(const Group& group, const Row& row, const Row* reference) {

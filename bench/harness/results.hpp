@@ -72,6 +72,9 @@ double median_of(const Row& row, Get&& get) {
     return median(std::move(values));
 }
 
+/// Medians of the percentiles; the longest of all, of how many. Nothing where none were measured.
+std::optional<Latency> latency_of(const Row& row);
+
 /// Median of the row over that of the reference; nothing where a figure is missing. For latencies, lower is better.
 std::optional<double> ratio(const Group& group, const Row& row, const Row* reference);
 /// The same against the floor: of a rate, messages per floor lap; of a latency, floor laps.

@@ -30,11 +30,10 @@ std::vector<std::size_t> sizes_for(Mode mode, const Options& options) {
     }
     std::vector<std::size_t> sizes{MessageSizes::kAll.begin(), MessageSizes::kAll.end()};
     std::erase_if(sizes, [&](std::size_t size) {
-        if (options.quick && (size == 0 || (mode == Mode::rtt && size > kLargestSlot))) return true;
-        if (mode == Mode::rtt && (size == 0 || (size > kLargestSlot && size != 65536)))
-            return true;                   // a copy is a copy
         if (size == 262'144) return true;  // between two that are measured
-        return size > kLargestSlot && options.quick && !is_variable_size(size);
+        if (size == 0) return options.quick || mode == Mode::rtt;
+        return mode == Mode::rtt && size > kLargestSlot &&
+               (options.quick || size != 65'536);  // a copy is a copy
     });
     return sizes;
 }
@@ -157,17 +156,19 @@ Group table_of_many(const Registry& registry, const Options& options, const std:
                          {Mode::stream, size, wait, options.seconds, cpus, Loop::many, crowd},
                          {}});
     }
-    for (const Transport* transport : transports)
-        if (transport->traits.many && transport->traits.most_on_a_side != kMostOnASide)
+    for (const Transport* transport : transports) {
+        const Traits& traits = transport->traits;
+        const bool crowded = std::ranges::any_of(
+            crowds_for(options), [&](Crowd crowd) { return come_to_a_standstill(traits, crowd); });
+        if (traits.many && crowded)
+            leave_out(
+                group, *transport,
+                "more than " + std::to_string(traits.most_on_a_side) + " on a side come to a standstill");
+        else if (traits.kind != Kind::floor &&
+                 !std::ranges::any_of(group.rows, [&](const Row& row) { return row.transport == transport; }))
             leave_out(group, *transport,
-                      "more than " + std::to_string(transport->traits.most_on_a_side) +
-                          " on a side come to a standstill");
-    for (const Transport* transport : transports)
-        if (transport->traits.kind != Kind::floor &&
-            !std::ranges::any_of(group.rows, [&](const Row& row) { return row.transport == transport; }))
-            leave_out(group, *transport,
-                      transport->traits.many ? "it has no such wait or size"
-                                             : "it does not take many on each side");
+                      traits.many ? "it has no such wait or size" : "it does not take many on each side");
+    }
     return group;
 }
 
@@ -194,6 +195,7 @@ bool counts_calls(const Group& group) {
     return can_count_system_calls();
 }
 
+/// A crowd's laps are not measured, nor those of a sample that went wrong.
 bool is_at(double usual_lap_ns, const Sample& sample) {
     return usual_lap_ns <= 0 || std::ranges::all_of(sample.laps_ns, [&](double lap_ns) {
                return lap_ns <= 0 || same_distance(lap_ns, usual_lap_ns);
@@ -204,7 +206,7 @@ void take_sample(const Group& group, Row& row) {
     if (!row.fault().empty()) return;  // once wrong is wrong: no need to wait for it to hang again
     row.samples.push_back(row.transport->run(row.job));
     Sample& sample = row.samples.back();
-    sample.counts = !sample.fault.empty() || is_at(group.usual_lap_ns, sample);
+    sample.counts = is_at(group.usual_lap_ns, sample);
 }
 
 bool counts_too_seldom(const Group& group, const Row& row) {

@@ -51,19 +51,10 @@ Line head(const Group& group) {
 }
 
 void add_latencies(Line& line, const Row& row) {
-    for (double Latency::*part : {&Latency::p90, &Latency::p99, &Latency::p999, &Latency::p9999})
-        line.push_back(
-            in_words(median_of(row, [&](const Sample& s) { return s.latency.value_or(Latency{}).*part; })));
-    double max = 0;
-    std::uint64_t count = 0;
-    for (const Sample& sample : row.samples) {
-        if (!sample.counts) continue;
-        const Latency latency = sample.latency.value_or(Latency{});
-        max = std::max(max, latency.max);
-        count += latency.count;
-    }
-    line.push_back(in_words(max));
-    line.push_back(std::to_string(count));
+    const Latency latency = latency_of(row).value_or(Latency{});
+    for (const double part : {latency.p90, latency.p99, latency.p999, latency.p9999, latency.max})
+        line.push_back(in_words(part));
+    line.push_back(std::to_string(latency.count));
 }
 
 Line line_of(const Group& group, const Row& row) {

@@ -80,9 +80,13 @@ constexpr bool can_run(const Traits& traits, Mode mode, Wait wait, std::size_t s
     return is_latency(mode) ? traits.ping_pongs : traits.streams;
 }
 
+constexpr bool come_to_a_standstill(const Traits& traits, Crowd crowd) {
+    return std::max(crowd.producers, crowd.consumers) > traits.most_on_a_side;
+}
+
 /// Whether the loop of many can measure it. Slots of one size end where nobody makes larger ones, and so does this.
 constexpr bool can_run_many(const Traits& traits, Wait wait, std::size_t size, Crowd crowd = kPair) {
-    if (std::max(crowd.producers, crowd.consumers) > traits.most_on_a_side) return false;
+    if (come_to_a_standstill(traits, crowd)) return false;
     return traits.many && size != 0 && size <= kLargestSlot && can_run(traits, Mode::stream, wait, size);
 }
 

@@ -39,11 +39,16 @@ def second_run(report, path):
                      f"{AGREE_WITHIN:.0%} of the smaller figure, the row says so.")
 
 
+def command(report):
+    """As anybody would type it: without the folders of the machine that it ran on."""
+    return " ".join(pathlib.PurePath(word).name for word in report["environment"]["command"].split())
+
+
 def machine(report):
-    facts = report["environment"]
+    facts = {**report["environment"], "command": command(report)}
     floor = facts["floor_ns"]
     rows = [["what", "here"]]
-    rows += [[key.replace("_", " "), str(value)] for key, value in facts.items() if isinstance(value, str)]
+    rows += [[key.replace("_", " "), value] for key, value in facts.items() if isinstance(value, str)]
     rows.append(["floor", f"{three_digits(floor['median'])} ns a lap before the first table, "
                           f"{three_digits(floor['min'])} to {three_digits(floor['max'])}"])
     return markdown(rows)
@@ -186,7 +191,7 @@ def sections(report, earlier, said, folder):
     places = ["stream", "near-empty", "near-full", "burst"]
     regimes = [r for r in of(loop="pair", size=64) if r["mode"] in places]
     filled = {
-        "command": f"`{report['environment']['command'].split('/')[-1]}`", "date": report["environment"]["date"],
+        "command": f"`{command(report)}`", "date": report["environment"]["date"],
         "machine": machine(report), "floors": floors(report), "distance": distance(report), "absent": absent(report),
         "two_runs": said,
         "targets": targets(report, earlier), "faults": faults(report), "losses": losses(report),

@@ -25,6 +25,10 @@ class Report(unittest.TestCase):
         self.assertNotIn("{{", self.text)
         self.assertNotIn("(no ", self.text)
 
+    def test_the_command_is_said_without_the_folders_of_this_machine(self):
+        self.assertIn("| command | ipc_bench ", self.text)
+        self.assertNotIn(str(pathlib.Path(REPORT).resolve().parent), self.text)
+
     def test_every_transport_of_the_run_has_a_row(self):
         for name in {r["transport"] for r in self.results["results"]} - {"floor"}:
             self.assertIn(f"| {name}, ", self.text)

@@ -56,22 +56,29 @@ struct FixedKind {
         if (status == Status::ok) value = number_of(message);
         return status;
     }
-    static Status take(Memory::Consumer& in) { return in.claim(1); }
+    static Status take(Memory::Consumer& in, std::uint64_t& value) {
+        const Status status = in.claim(1);
+        if (status == Status::ok) value = read(in, 0);
+        return status;
+    }
     static std::size_t pop_two(Memory::Consumer& in, std::array<std::uint64_t, 2>& values, Status& status) {
         status = in.claim(2);
         if (status != Status::ok) return 0;
         const std::uint64_t count = in.claimed().count;
         for (std::uint64_t i = 0; i != count; ++i) {
-            Message message = Message::numbered(0);
-            SchedulerEnv::copy_out(&message, in.payload(i), sizeof message);
+            values[i] = read(in, i);
             in.hand_back(i);
-            values[i] = number_of(message);
         }
         in.settle();
         return count;
     }
 
  private:
+    [[nodiscard]] static std::uint64_t read(Memory::Consumer& in, std::uint64_t i) {
+        Message message = Message::numbered(0);
+        SchedulerEnv::copy_out(&message, in.payload(i), sizeof message);
+        return number_of(message);
+    }
     [[nodiscard]] static std::uint64_t number_of(const Message& message) {
         const std::uint64_t number = message.bytes[0];
         return message == Message::numbered(number) ? number : kTorn;
@@ -119,6 +126,11 @@ struct UnitsKind {
         return 1;
     }
     static Status pop(Memory::Consumer& in, std::uint64_t& value) {
+        const Status status = take(in, value);
+        if (status == Status::ok) in.hand_back();
+        return status;
+    }
+    static Status take(Memory::Consumer& in, std::uint64_t& value) {
         const Status status = in.claim(detail::RecordHeader::kMaxLength);
         if (status != Status::ok) return status;
         std::uint64_t mark = 0;
@@ -126,10 +138,8 @@ struct UnitsKind {
         std::uint64_t last_mark = mark;
         if (in.length() > kShort) SchedulerEnv::copy_out(&last_mark, in.payload() + kShort, sizeof last_mark);
         value = mark == in.tag() + 1 && mark == last_mark && in.length() >= kShort ? in.tag() : kTorn;
-        in.hand_back();
         return status;
     }
-    static Status take(Memory::Consumer& in) { return in.claim(detail::RecordHeader::kMaxLength); }
     static std::size_t pop_two(Memory::Consumer& in, std::array<std::uint64_t, 2>& values, Status& status) {
         status = pop(in, values[0]);
         return status == Status::ok ? 1 : 0;

@@ -266,7 +266,8 @@ class CrowdScene : public Scene {
             }
             if (act == Act::die) {
                 calls_.begin_pop();
-                (void)Kind::take(in);
+                std::uint64_t value = 0;
+                (void)Kind::take(in, value);
                 scheduler.perish();
             }
             if (act == Act::in_place) {

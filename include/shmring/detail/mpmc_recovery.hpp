@@ -207,8 +207,9 @@ class MpmcRecovery {
         for (std::uint64_t i = places - 1; i != 0; --i) {
             const Slot<Env> further = slots_.at(position + i);
             std::uint64_t expected = further.when(SlotState::free).value;
-            (void)further.word().compare_exchange_strong(expected, further.when_free_again().value, release,
-                                                         relaxed);  // [handback] release side
+            // Who writes here came past the first place, or after one who did: its word hands back all of them.
+            (void)further.word().compare_exchange_strong(expected, further.when_free_again().value, relaxed,
+                                                         relaxed);
         }
         return true;
     }

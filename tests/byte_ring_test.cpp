@@ -118,11 +118,30 @@ TEST_F(ByteRingEnds, TakeViewsBackInAnyOrder) {
     }
 }
 
+TEST_F(ByteRingEnds, CopyBesideAViewAndGiveBothBackAfterIt) {
+    const std::string text(900, 'v');
+    int pushed = 0;
+    while (out_.try_push(bytes_of(text), static_cast<std::uint32_t>(pushed))) ++pushed;
+    {
+        const auto view = in_.try_next();
+        ASSERT_TRUE(view);
+        std::string got;
+        EXPECT_EQ(in_.try_pop(got)->tag, 1U);
+        EXPECT_EQ(got, text);
+        EXPECT_EQ(text_of(view->bytes()), text);
+        EXPECT_EQ(out_.try_push(bytes_of(text)).error(), Status::full) << "the oldest is still borrowed";
+    }
+    EXPECT_TRUE(out_.try_push(bytes_of(text)));
+    EXPECT_EQ(in_.try_next()->tag(), 2U);
+}
+
 TEST_F(ByteRingEnds, LendSixtyFourViewsAndNoMore) {
     std::vector<ByteRing::Consumer::View> views;
     for (int i = 0; i != 65; ++i) ASSERT_TRUE(out_.try_push(bytes_of("x")));
     for (int i = 0; i != 64; ++i) views.push_back(std::move(*in_.try_next()));
     EXPECT_EQ(in_.try_next().error(), Status::overflow);
+    std::array<std::byte, 1> buffer{};
+    EXPECT_EQ(in_.try_pop(buffer).error(), Status::overflow);
     views.clear();
     EXPECT_TRUE(in_.try_next());
 }

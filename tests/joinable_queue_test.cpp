@@ -147,6 +147,9 @@ TYPED_TEST(JoinableQueueOf, TaskDoneWithoutAGuardEndsTheOldestAndTooManyCallsAre
     EXPECT_EQ(*queue.get(), this->value(1));
     EXPECT_EQ(*queue.get(), this->value(2));
     EXPECT_EQ(queue.unfinished(), 2U);
+    EXPECT_EQ(queue.get(false).error(), Status::empty);
+    EXPECT_EQ(queue.get_nowait().error(), Status::empty);
+    EXPECT_EQ(queue.get(true, 1ms).error(), Status::timed_out);
     EXPECT_TRUE(queue.task_done());
     EXPECT_EQ(queue.unfinished(), 1U);
     EXPECT_TRUE(queue.task_done());

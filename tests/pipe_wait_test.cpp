@@ -18,6 +18,7 @@
 #include "shmring/wait_any.hpp"
 #include "support/child_process.hpp"
 #include "support/readable.hpp"
+#include "support/signals.hpp"
 #include "support/unique_name.hpp"
 
 namespace shmring::test {
@@ -61,6 +62,14 @@ TEST(PipeWait, AnEndThatCannotBeReceivedFromIsReadySoThatItsCallSaysWhy) {
     EXPECT_EQ(writer.recv().error(), Status::invalid);
     ASSERT_TRUE(reader.close());
     EXPECT_EQ(*wait_any(reader), 0U);
+}
+
+TEST(PipeWait, ASignalEndsAReceiveWhereThatWasAskedForOfABoundEnd) {
+    auto one = Numbers::pair(options());
+    EXPECT_EQ(one.first.try_recv().error(), Status::empty);
+    one.first.set_wait_policy({.spin = 0ns, .return_on_signal = true});
+    const HarmlessSignal signal;
+    under_signals([&] { EXPECT_EQ(one.first.recv().error(), Status::interrupted); });
 }
 
 /// CPython's TestWait: four writers that end on their own, one reader that waits for all of them.

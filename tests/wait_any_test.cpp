@@ -18,6 +18,7 @@
 #include "shmring/spsc_ring.hpp"
 #include "support/child_process.hpp"
 #include "support/ring_internals.hpp"
+#include "support/signals.hpp"
 #include "support/soak.hpp"
 
 namespace shmring::test {
@@ -108,6 +109,21 @@ TEST(WaitSetTest, EndsWithItsStopToken) {
     });
     EXPECT_EQ(set.wait(source.get_token()).error(), Status::interrupted);
     stopper.join();
+}
+
+TEST(WaitSetTest, ASignalEndsItOnlyWhereThatWasAskedFor) {
+    auto ring = Numbers::anonymous({.capacity = 4});
+    auto in = ring.consumer();
+    const HarmlessSignal signal;
+    for (const bool is_asked_for : {true, false}) {
+        WaitSet set;
+        set.add(in);
+        set.set_wait_policy({.spin = 0ns, .return_on_signal = is_asked_for});
+        under_signals([&] {
+            EXPECT_EQ(set.wait_for(is_asked_for ? 60s : 50ms).error(),
+                      is_asked_for ? Status::interrupted : Status::timed_out);
+        });
+    }
 }
 
 /// One process writes into `rings` rings, in an order of its own, and waits for the echo of each message: every wake-up counts.

@@ -1,7 +1,6 @@
 // Waiting: what a timeout becomes, when polling ends and sleep begins, and that no call returns early, or late without reason.
 
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <signal.h>
 
 #include <atomic>
@@ -19,6 +18,7 @@
 #include "support/counting_env.hpp"
 #include "support/memory_ring.hpp"
 #include "support/ring_internals.hpp"
+#include "support/signals.hpp"
 
 namespace shmring::test {
 namespace {
@@ -641,50 +641,17 @@ TEST_F(RealWait, AStopBeforeTheCallStillTakesWhatIsThere) {
               Status::interrupted);
 }
 
-/// Makes SIGUSR1 a signal that only interrupts, for the span of a test.
-class HarmlessSignal {
- public:
-    explicit HarmlessSignal(int flags) {
-        struct sigaction action {};
-        action.sa_handler = [](int) {};
-        action.sa_flags = flags;
-        ::sigaction(SIGUSR1, &action, &before_);
-    }
-    HarmlessSignal(const HarmlessSignal&) = delete;
-    HarmlessSignal& operator=(const HarmlessSignal&) = delete;
-    ~HarmlessSignal() { ::sigaction(SIGUSR1, &before_, nullptr); }
-
- private:
-    struct sigaction before_ {};
-};
-
-/// Runs `call` in a thread that gets a signal every millisecond while it sleeps on `line`.
-template <class Call>
-void under_signals(const Line& line, Call call) {
-    std::atomic<bool> done{false};
-    std::thread caller([&] {
-        call();
-        done.store(true, std::memory_order_release);
-    });
-    while (sleepers(line) == 0 && !done.load(std::memory_order_acquire)) ::sched_yield();
-    while (!done.load(std::memory_order_acquire)) {
-        ::pthread_kill(caller.native_handle(), SIGUSR1);
-        std::this_thread::sleep_for(1ms);
-    }
-    caller.join();
-}
-
 TEST_F(RealWait, SignalsDoNotShortenAWait) {
     for (const int flags : {0, SA_RESTART}) {
         const HarmlessSignal signal(flags);
         set_policy({.spin = 0ns});
-        under_signals(control_of(empty_ring_).readable, [&] {
+        under_signals([&] {
             const auto start = std::chrono::steady_clock::now();
             EXPECT_EQ(consumer_.try_pop_for(150ms).error(), Status::timed_out);
             EXPECT_GE(std::chrono::steady_clock::now() - start, 150ms);
             EXPECT_LE(std::chrono::steady_clock::now() - start, 150ms + kSlack);
         });
-        under_signals(control_of(full_ring_).writable, [&] {
+        under_signals([&] {
             EXPECT_EQ(producer_.try_push_for(Message::numbered(2), 150ms).error(), Status::timed_out);
         });
     }
@@ -694,10 +661,8 @@ TEST_F(RealWait, ASignalEndsAWaitWhereThatWasAskedFor) {
     for (const int flags : {0, SA_RESTART}) {
         const HarmlessSignal signal(flags);
         set_policy({.spin = 0ns, .return_on_signal = true});
-        under_signals(control_of(empty_ring_).readable,
-                      [&] { EXPECT_EQ(consumer_.pop().error(), Status::interrupted); });
-        under_signals(control_of(full_ring_).writable,
-                      [&] { EXPECT_EQ(producer_.push(Message::numbered(2)).error(), Status::interrupted); });
+        under_signals([&] { EXPECT_EQ(consumer_.pop().error(), Status::interrupted); });
+        under_signals([&] { EXPECT_EQ(producer_.push(Message::numbered(2)).error(), Status::interrupted); });
     }
 }
 

@@ -33,7 +33,8 @@ struct CkRing {
 
     template <std::size_t Size>
     struct Ring {
-        static constexpr unsigned kSlots = std::bit_ceil(ring_slots(Size));  // it masks positions
+        static constexpr auto kSlots =
+            static_cast<unsigned>(std::bit_ceil(ring_slots(Size)));  // it masks positions
 
         Ring() { ck_ring_init(&ring, kSlots); }
         alignas(kLineGap) ck_ring_t ring{};

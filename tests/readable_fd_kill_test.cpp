@@ -108,7 +108,8 @@ TEST_F(ReadableFdKill, InAClose) {
 void interrupt_an_empty_answer(const std::function<void(const Ring&)>& producer_acts) {
     constexpr std::uint64_t kClosely = 600;  // until it is armed, silent and timed: then it only looks
     int interrupted = 0;
-    for (std::uint64_t instructions = 0;; instructions += instructions < kClosely ? stride() : 97) {
+    for (std::uint64_t instructions = 0;;
+         instructions += is_soak() || instructions < kClosely ? stride() : 97) {
         const Ring ring = Ring::anonymous(
             {.capacity = 4, .participants = 4, .liveness_period = 1h, .segment = {.bell = true}});
         const auto armed = [&ring] {

@@ -164,10 +164,11 @@ Group table_of_many(const Registry& registry, const Options& options, const std:
             leave_out(
                 group, *transport,
                 "more than " + std::to_string(traits.most_on_a_side) + " on a side come to a standstill");
-        else if (traits.kind != Kind::floor &&
-                 !std::ranges::any_of(group.rows, [&](const Row& row) { return row.transport == transport; }))
-            leave_out(group, *transport,
-                      traits.many ? "it has no such wait or size" : "it does not take many on each side");
+        if (traits.kind != Kind::floor &&
+            !std::ranges::any_of(group.rows, [&](const Row& row) { return row.transport == transport; }))
+            leave_out(
+                group, *transport,
+                traits.many ? "it has no such wait, size or crowd" : "it does not take many on each side");
     }
     return group;
 }

@@ -9,6 +9,7 @@ OUTPUT.md is benchmarks.in.md of this folder with its {{marks}} filled in; the c
 
 import datetime
 import pathlib
+import re
 import sys
 
 from charts import all_charts, good
@@ -41,7 +42,7 @@ def second_run(report, path):
 
 def command(report):
     """As anybody would type it: without the folders of the machine that it ran on."""
-    return " ".join(pathlib.PurePath(word).name for word in report["environment"]["command"].split())
+    return " ".join(re.sub(r"[^=]*/", "", word) for word in report["environment"]["command"].split())
 
 
 def machine(report):

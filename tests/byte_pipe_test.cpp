@@ -15,6 +15,7 @@
 
 #include "shmring/byte_pipe.hpp"
 #include "support/child_process.hpp"
+#include "support/signals.hpp"
 
 namespace shmring::test {
 namespace {
@@ -200,10 +201,7 @@ TEST_F(BytePipeTest, TimedCallsAnswerWhatTheyFindOrTimedOut) {
 
 /// As CPython's TestIgnoreEINTR: a signal whose handler ran must not end a call.
 TEST_F(BytePipeTest, SignalsDoNotEndABlockedCall) {
-    struct sigaction action {};
-    action.sa_handler = [](int) {};
-    struct sigaction before {};
-    ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
+    const HarmlessSignal signal;
     const std::vector<std::byte> half(ends.first.max_message_bytes());
     const pthread_t self = ::pthread_self();
     std::thread other([&] {
@@ -225,7 +223,6 @@ TEST_F(BytePipeTest, SignalsDoNotEndABlockedCall) {
     std::array<std::byte, 8> answer;
     EXPECT_EQ(*ends.first.recv(answer), 3U);
     other.join();
-    ::sigaction(SIGUSR1, &before, nullptr);
 }
 
 }  // namespace

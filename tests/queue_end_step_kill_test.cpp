@@ -3,17 +3,16 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "shmring/detail/platform.hpp"
 #include "shmring/queue.hpp"
-#include "support/effective_steps.hpp"
 #include "support/queue_fixture.hpp"
 #include "support/single_step.hpp"
+#include "support/stepped_victim.hpp"
 #include "support/torture_report.hpp"
 
 namespace shmring::test {
@@ -30,21 +29,14 @@ TYPED_TEST_SUITE(QueueEndStepKill, QueueTypes);
 TYPED_TEST(QueueEndStepKill, AnExplicitProducerMayDieAnywhere) {
     bool has_not_been_there = false;
     bool has_died_there = false;
-    TortureReport report;
-    for (std::uint64_t steps = 0;; ++steps) {
-        SCOPED_TRACE("killed after " + std::to_string(steps) + " steps that matter");
+    const auto make = [] {
         QueueOptions options = ending<TypeParam>(4);
         options.participants = 4;
-        auto queue = Queue<TypeParam>::anonymous(options);
-        std::optional<EffectiveSteps> seen;
-        std::uint64_t death_ns = 0;
-        const auto is_time = [&](pid_t child) {
-            if (!seen) seen.emplace(queue.segment());
-            seen->look(child);
-            death_ns = detail::platform::monotonic_ns();
-            return seen->effective() == steps;
-        };
-        const auto life = [&] {
+        return Queue<TypeParam>::anonymous(options);
+    };
+    const auto kill = [&](Queue<TypeParam>& queue, SteppedVictim& victim) {
+        std::atomic<std::uint32_t> falls_asleep{0};  // nobody waits for that
+        return victim.kill(queue.segment(), falls_asleep, [&] {
             auto mine = queue.attach();
             (void)mine.push(this->value(0));
             mark_for_stepping();
@@ -52,13 +44,10 @@ TYPED_TEST(QueueEndStepKill, AnExplicitProducerMayDieAnywhere) {
             (void)mine.push(this->value(1));
             mine.detach();
             mark_for_stepping();
-        };
-        const SteppedChild::End end = SteppedChild::kill_when(is_time, life);
-        if (end == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
-        ASSERT_NE(end, SteppedChild::End::failed);
-
-        ++report.kills;
-        report.effective = std::max(report.effective, seen->effective());
+        });
+    };
+    const auto settle = [&](Queue<TypeParam>& queue, const SteppedVictim& victim, bool finished,
+                            TortureReport& report) {
         EXPECT_EQ(number_of(*queue.pop()), 0U);
         auto got = queue.try_pop_for(20ms);
         const bool sent = static_cast<bool>(got);
@@ -75,20 +64,18 @@ TYPED_TEST(QueueEndStepKill, AnExplicitProducerMayDieAnywhere) {
             EXPECT_EQ(queue.pop().error(), Status::closed);
         } else {
             ASSERT_EQ(got.error(), Status::closed);
-            has_died_there |= end == SteppedChild::End::on_the_way;
+            has_died_there |= !finished;
             EXPECT_TRUE(queue.was_closed());
         }
-        report.worst_ns = std::max(report.worst_ns, detail::platform::monotonic_ns() - death_ns);
-        if (testing::Test::HasFailure()) return;
-        if (end == SteppedChild::End::finished) {
-            EXPECT_TRUE(sent);
-            report.instructions = seen->instructions();
-            break;
-        }
-        ASSERT_LT(steps, 400U);
-    }
-    report.print(std::string(Message<TypeParam> ? "Queue<uint64>" : "Queue<string>") +
-                 ": last producer binds, pushes, leaves");
+        victim.note_recovery(detail::platform::monotonic_ns(), report);
+        EXPECT_TRUE(sent || !finished);
+        ASSERT_LT(victim.steps().effective(), 400U);
+    };
+    kill_at_each_step({.name = std::string(Message<TypeParam> ? "Queue<uint64>" : "Queue<string>") +
+                               ": last producer binds, pushes, leaves",
+                       .each_step = true},
+                      make, kill, settle);
+    if (testing::Test::IsSkipped() || testing::Test::HasFailure()) return;
     EXPECT_TRUE(has_not_been_there && has_died_there);
 }
 

@@ -44,8 +44,7 @@ inline constexpr long kNoSystemCall = -1;
 /// What peers in the segment change meanwhile counts, too: a kill too many then, and none too few while they sleep.
 class EffectiveSteps {
  public:
-    explicit EffectiveSteps(const Segment& segment) : changes_(segment) {}
-    /// For a child that was let run through so many effective steps.
+    /// `before`: so many effective steps the child was let run through.
     EffectiveSteps(const Segment& segment, std::uint64_t before) : changes_(segment), effective_(before) {}
 
     /// To be called before the first instruction and after each.
@@ -60,7 +59,6 @@ class EffectiveSteps {
         seen_ = changes;
         system_call_ = system_call_before(child);
     }
-    [[nodiscard]] long next_system_call() const { return system_call_; }
     /// Or to wake somebody, which is the same call.
     [[nodiscard]] bool is_about_to_sleep() const {
         return system_call_ == SYS_futex || system_call_ == SYS_futex_waitv;

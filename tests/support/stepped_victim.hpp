@@ -62,23 +62,26 @@ class SteppedVictim {
 /// After which steps of an operation its victims are killed.
 struct KillPlan {
     std::string name;
-    std::uint64_t quarter = 0;  ///< 0 to 3: where between two kills, if there is time for few of them
+    std::uint64_t quarter = 0;  ///< 0 to 3: where between two kills, if not after each step
     bool literally = false;     ///< after every instruction, not just after those that matter
     bool is_long = false;       ///< ten thousands of instructions, with the same system calls each time
+    bool each_step = is_soak();
 };
 
-/// Lets one victim get its operation done, and kills others after each step of it; after some, evenly spread, where time is short.
+/// Lets one victim get its operation done, and kills others after each step of it, or after some, evenly spread.
 /// `make()` a world, `kill(world, victim)` in it, `settle(world, victim, finished, report)` what is left.
 template <class Make, class Kill, class Settle>
 void kill_at_each_step(const KillPlan& plan, Make&& make, Kill&& kill, Settle&& settle) {
     constexpr std::uint64_t kNever = ~std::uint64_t{0};
-    const std::uint64_t quick_kills = plan.literally ? 8 : 2;  // and each form of a path is killed elsewhere
+    const std::uint64_t some = plan.literally ? 8 : 2;  // and each form of a path is killed elsewhere
     ASSERT_FALSE(plan.literally && plan.is_long) << "a run-up counts the steps that matter";
     TortureReport report;
     std::vector<std::uint64_t> after_calls;  // of the run to the end
     const auto let_run = [&](std::uint64_t most_steps, const RunUp& run_up) {
-        SCOPED_TRACE(plan.name + ", killed after " + std::to_string(most_steps) +
-                     (plan.literally ? " instructions" : " steps that matter"));
+        SCOPED_TRACE(plan.name + (most_steps == kNever
+                                      ? ", not killed"
+                                      : ", killed after " + std::to_string(most_steps) +
+                                            (plan.literally ? " instructions" : " steps that matter")));
         auto world = make();
         SteppedVictim victim(most_steps, run_up, plan.literally);
         const SteppedChild::End end = kill(world, victim);
@@ -98,16 +101,16 @@ void kill_at_each_step(const KillPlan& plan, Make&& make, Kill&& kill, Settle&& 
     if (of_all == SteppedChild::End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
     ASSERT_EQ(of_all, SteppedChild::End::finished) << plan.name;
     const std::uint64_t all = plan.literally ? report.instructions : report.effective;
-    const std::uint64_t stride = is_soak() ? 1 : std::max<std::uint64_t>(1, all / quick_kills);
+    const std::uint64_t stride = plan.each_step ? 1 : std::max<std::uint64_t>(1, all / some);
     for (std::uint64_t steps = (2 * plan.quarter + 1) * stride / 8;
-         steps < all + (is_soak() ? 1 : 0) && !testing::Test::HasFailure(); steps += stride) {
+         steps < all + (plan.each_step ? 1 : 0) && !testing::Test::HasFailure(); steps += stride) {
         const RunUp run_up = RunUp::to(steps, after_calls);
         const SteppedChild::End end = let_run(steps, run_up);
         // At full speed it may do with fewer calls than stepped, and is done before it should be killed: then the slow way.
         if (end == SteppedChild::End::finished && run_up.calls != 0) (void)let_run(steps, {});
     }
     report.print(plan.name);
-    EXPECT_GE(2 * report.kills, is_soak() ? all : 1U)
+    EXPECT_GE(2 * report.kills, plan.each_step ? all : 1U)
         << plan.name << ": most victims were done before their time";
 }
 

@@ -74,7 +74,7 @@ std::string Crew::reap(std::size_t side) {
 
 std::string Crew::name_of_side(std::size_t side) const {
     const bool sends = side < crowd_.producers;
-    const std::string name = sends ? "the sending side" : "the receiving side";
+    std::string name = sends ? "the sending side" : "the receiving side";
     if (crowd_ == kPair) return name;
     return name + " " + std::to_string(sends ? side : side - crowd_.producers);
 }

@@ -99,7 +99,7 @@ std::string pinning(const std::vector<int>& cpus) {
 }  // namespace
 
 std::vector<int> choose_cpus(const Options& options) {
-    const std::vector<int> allowed = allowed_cpus();
+    std::vector<int> allowed = allowed_cpus();
     if (!options.cpus) return allowed;
     for (const int cpu : *options.cpus)
         if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end())

@@ -282,13 +282,14 @@ std::vector<TicketSale> sell_tickets(const TicketOffice& plan) {
         }
     }
     std::vector<TicketSale> sales;
+    sales.reserve(ways.size());
     for (Way& way : ways) sales.push_back(std::move(way.sale));
     return sales;
 }
 
-void print_tickets(std::ostream& out, const TicketOffice& office, const std::vector<TicketSale>& sales) {
-    out << "\ntickets: " << office.buyers << " buyers, a stock of " << office.stock << ", " << office.rounds
-        << (office.rounds == 1 ? " round\n" : " rounds\n");
+void print_tickets(std::ostream& out, const TicketOffice& plan, const std::vector<TicketSale>& sales) {
+    out << "\ntickets: " << plan.buyers << " buyers, a stock of " << plan.stock << ", " << plan.rounds
+        << (plan.rounds == 1 ? " round\n" : " rounds\n");
     std::vector<std::vector<std::string>> lines{{"over", "", "tickets/s", "CPU us/ticket", "sold too many"}};
     for (const TicketSale& sale : sales)
         lines.push_back({std::string(sale.transport), std::string(sale.about),

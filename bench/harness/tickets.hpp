@@ -29,8 +29,8 @@ struct TicketOffice {
 };
 
 /// Each round sells the stock once over each, and begins with another one.
-std::vector<TicketSale> sell_tickets(const TicketOffice& office);
+std::vector<TicketSale> sell_tickets(const TicketOffice& plan);
 
-void print_tickets(std::ostream& out, const TicketOffice& office, const std::vector<TicketSale>& sales);
+void print_tickets(std::ostream& out, const TicketOffice& plan, const std::vector<TicketSale>& sales);
 
 }  // namespace bench

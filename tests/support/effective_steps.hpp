@@ -9,8 +9,10 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <vector>
 
 #include "shmring/segment.hpp"
@@ -19,27 +21,47 @@
 namespace shmring::test {
 
 inline constexpr long kNoSystemCall = -1;
+inline constexpr std::uintptr_t kNoAddress = 0;
 
-/// The number of the system call that a stopped child stands in front of. It was forked from us, so its code is ours, at the same
-/// address.
-[[nodiscard]] inline long system_call_before(pid_t child) {
-    user_regs_struct registers{};
-    iovec where{&registers, sizeof registers};
-    if (::ptrace(PTRACE_GETREGSET, child, NT_PRSTATUS, &where) != 0) return kNoSystemCall;
+struct Instruction {
 #if defined(__x86_64__)
-    std::uint16_t instruction = 0;
-    std::memcpy(&instruction, reinterpret_cast<const void*>(registers.rip), sizeof instruction);
-    constexpr std::uint16_t kSyscall = 0x050f;
-    return instruction == kSyscall ? static_cast<long>(registers.rax) : kNoSystemCall;
+    using Code = std::uint16_t;
+    static constexpr Code kSystemCall = 0x050f;
 #elif defined(__aarch64__)
-    std::uint32_t instruction = 0;
-    std::memcpy(&instruction, reinterpret_cast<const void*>(registers.pc), sizeof instruction);
-    constexpr std::uint32_t kSvc = 0xd4000001;
-    return instruction == kSvc ? static_cast<long>(registers.regs[8]) : kNoSystemCall;
+    using Code = std::uint32_t;
+    static constexpr Code kSystemCall = 0xd4000001;
 #else
 #error "which instruction is a system call here?"
 #endif
-}
+    static constexpr std::size_t kLengthOfSystemCall = sizeof(Code);
+
+    std::uintptr_t address = kNoAddress;
+    long system_call = kNoSystemCall;  ///< its number, if it is one
+
+    [[nodiscard]] bool is_system_call() const { return system_call != kNoSystemCall; }
+    /// The next one of a stopped child. It was forked from us, so its code is ours, at the same address.
+    [[nodiscard]] static Instruction next_of(pid_t child) {
+        user_regs_struct registers{};
+        iovec where{&registers, sizeof registers};
+        if (::ptrace(PTRACE_GETREGSET, child, NT_PRSTATUS, &where) != 0) return {};
+#if defined(__x86_64__)
+        const std::uintptr_t address = registers.rip;
+        const auto number = static_cast<long>(registers.rax);
+#elif defined(__aarch64__)
+        const std::uintptr_t address = registers.pc;
+        const auto number = static_cast<long>(registers.regs[8]);
+#endif
+        Code code = 0;
+        std::memcpy(&code, reinterpret_cast<const void*>(address), sizeof code);
+        return {address, code == kSystemCall ? number : kNoSystemCall};
+    }
+};
+
+/// How often an instruction was executed, and how often that made a difference.
+struct Executed {
+    std::uint64_t times = 0;
+    std::uint64_t effective = 0;
+};
 
 /// What peers in the segment change meanwhile counts, too: a kill too many then, and none too few while they sleep.
 class EffectiveSteps {
@@ -50,31 +72,45 @@ class EffectiveSteps {
     /// To be called before the first instruction and after each.
     void look(pid_t child) {
         const std::uint64_t changes = changes_.count();
-        if (!first_) {
-            ++instructions_;
-            if (changes != seen_ || system_call_ != kNoSystemCall) ++effective_;
-            if (system_call_ != kNoSystemCall) after_calls_.push_back(effective_);
+        const Instruction done = next_;
+        next_ = Instruction::next_of(child);
+        just_done_ = kNoAddress;
+        if (done.address ==
+            kNoAddress) {  // it has just been let run through a system call, or nothing at all
+            if (effective_ != 0) just_done_ = next_.address - Instruction::kLengthOfSystemCall;
+            return;
         }
-        first_ = false;
-        seen_ = changes;
-        system_call_ = system_call_before(child);
+        ++instructions_;
+        Executed& here = executed_[done.address];
+        ++here.times;
+        if (changes == changes_seen_ && !done.is_system_call()) return;
+        changes_seen_ = changes;
+        ++effective_;
+        ++here.effective;
+        just_done_ = done.address;
+        if (done.is_system_call()) after_calls_.push_back(effective_);
     }
     /// Or to wake somebody, which is the same call.
     [[nodiscard]] bool is_about_to_sleep() const {
-        return system_call_ == SYS_futex || system_call_ == SYS_futex_waitv;
+        return next_.system_call == SYS_futex || next_.system_call == SYS_futex_waitv;
     }
     [[nodiscard]] std::uint64_t instructions() const { return instructions_; }
     [[nodiscard]] std::uint64_t effective() const { return effective_; }
+    /// Where the last one is in the code, if it was effective.
+    [[nodiscard]] std::uintptr_t just_done() const { return just_done_; }
+    /// All instructions by address.
+    [[nodiscard]] const std::map<std::uintptr_t, Executed>& executed() const { return executed_; }
     /// How many there had been right after each system call.
     [[nodiscard]] const std::vector<std::uint64_t>& after_calls() const { return after_calls_; }
 
  private:
     SegmentChanges changes_;
-    bool first_ = true;
-    long system_call_ = kNoSystemCall;  // the next instruction
-    std::uint64_t seen_ = 0;
+    Instruction next_{};
+    std::uintptr_t just_done_ = kNoAddress;
+    std::uint64_t changes_seen_ = 0;
     std::uint64_t instructions_ = 0;
     std::uint64_t effective_ = 0;
+    std::map<std::uintptr_t, Executed> executed_{};
     std::vector<std::uint64_t> after_calls_{};
 };
 

@@ -280,7 +280,12 @@ class JoinableTorture {
         }
         return drain(worker) && peer_ends_well() && drain(worker) && joins();
     }
-    [[nodiscard]] bool peer_ends_well() { return !scene_.peer || scene_.peer->join().exited_with(0); }
+    [[nodiscard]] bool peer_ends_well() {
+        if (!scene_.peer) return true;
+        const Ended ended = scene_.peer->join();
+        EXPECT_TRUE(ended.exited_with(0)) << "who was beside the victim " << ended;
+        return ended.exited_with(0);
+    }
     [[nodiscard]] bool drain(Queue& worker) {
         const std::uint64_t start_ns = detail::platform::monotonic_ns();
         for (;;) {

@@ -117,10 +117,13 @@ void both_by_both(benchmark::State& state) {
     on_two_threads<T, 64, Roles::both_each>(state);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): no parentheses around names of templates and types
 #define EACH_SIZE(function, ring)  \
     BENCHMARK(function<ring, 8>);  \
     BENCHMARK(function<ring, 64>); \
     BENCHMARK(function<ring, 1024>)
+#define ON_TWO_THREADS(function, ring) BENCHMARK(function<ring>)->Threads(2)->UseRealTime()
+// NOLINTEND(bugprone-macro-parentheses)
 
 EACH_SIZE(in_and_out, CachedIndex);
 EACH_SIZE(in_and_out, ShmringSpsc);
@@ -139,8 +142,6 @@ BENCHMARK(in_and_out<ShmringQueue, 64>);
 BENCHMARK(in_and_out_blocking<ShmringQueue, 64>);
 BENCHMARK(in_and_out<ShmringPipe, 64>);
 BENCHMARK(in_and_out_blocking<ShmringPipe, 64>);
-
-#define ON_TWO_THREADS(function, ring) BENCHMARK(function<ring>)->Threads(2)->UseRealTime()
 
 ON_TWO_THREADS(one_to_one, CachedIndex);
 ON_TWO_THREADS(one_to_one, ShmringSpsc);

@@ -29,7 +29,7 @@ int eat(Kitchen& kitchen) {
 }  // namespace
 
 int main() try {
-    auto kitchen = Kitchen::anonymous({.capacity = 3, .capacity_bytes = 3 * 64});
+    auto kitchen = Kitchen::anonymous({.capacity = 3, .capacity_bytes = 192});
     Children cooks;
     Children daemons;
     for (int i = 0; i != 2; ++i) daemons.start([&] { return eat(kitchen); });

@@ -39,7 +39,7 @@ int main(int argc, char** argv) try {
     if (how != "marker" && how != "markers" && how != "close" && how != "leave")
         return std::fprintf(stderr, "usage: producer_consumer marker|markers|close|leave\n"), 2;
     auto food =
-        Food::anonymous({.capacity = 3, .capacity_bytes = 3 * 64, .ends_with_last_producer = how == "leave"});
+        Food::anonymous({.capacity = 3, .capacity_bytes = 192, .ends_with_last_producer = how == "leave"});
     // Producers come one after the other, and the first may be done before the second has come: we stay until all have been here.
     Food keeper = food.attach();
     if (how == "leave") keeper.bind_producer();

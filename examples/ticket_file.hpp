@@ -22,7 +22,8 @@ class TicketFile {
 
     [[nodiscard]] int left() const {
         std::array<char, 16> text{};
-        return ::pread(file(), text.data(), text.size() - 1, 0) > 0 ? std::atoi(text.data()) : 0;
+        if (::pread(file(), text.data(), text.size() - 1, 0) <= 0) return 0;
+        return static_cast<int>(std::strtol(text.data(), nullptr, 10));
     }
     [[nodiscard]] bool set(int left) const {
         std::array<char, 16> text{};

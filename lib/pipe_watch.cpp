@@ -1,6 +1,8 @@
 // Asking whether an end of a pipe is gone, and hanging up for it.
 #include "shmring/detail/pipe_watch.hpp"
 
+#include <algorithm>
+
 #include "shmring/detail/event_count.hpp"
 #include "shmring/detail/seats.hpp"
 #include "shmring/detail/spsc.hpp"
@@ -74,9 +76,8 @@ bool PipeWatch::is_gone(const ParticipantTable& table) const noexcept {
 bool PipeWatch::lost_its_tether() const noexcept {
     if ((shape_ & kPipeTethered) == 0) return false;
     if (ShippedEnv::probe(descriptor_, file_, tether_byte_) != platform::LockState::free) return false;
-    for (const Seat* seat : seats())
-        if (seat->load(acquire) != 0) return false;  // [seat] acquire side
-    return true;
+    const auto is_free = [](const Seat* seat) { return seat->load(acquire) == 0; };  // [seat] acquire side
+    return std::ranges::all_of(seats(), is_free);
 }
 
 void PipeWatch::hang_up() const noexcept {

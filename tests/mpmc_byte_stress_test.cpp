@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <latch>
 #include <memory>
@@ -20,6 +19,7 @@
 
 #include "shmring/mpmc_byte_ring.hpp"
 #include "support/numbered_bytes.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {
@@ -34,9 +34,7 @@ struct Crowd {
     std::uint64_t messages;
     Delivery delivery = Delivery::at_most_once;
 };
-void PrintTo(const Crowd& crowd, std::ostream* out) {  // NOLINT(readability-identifier-naming): GoogleTest's
-    *out << crowd.name;
-}
+void PrintTo(const Crowd& crowd, std::ostream* out) { *out << crowd.name; }
 
 class Stream {
  public:
@@ -70,10 +68,7 @@ class Stream {
     static constexpr WaitPolicy kPolicy{.spin = 20us};
 
     /// Ten times as much where the long form was asked for.
-    static std::uint64_t scaled(std::uint64_t count) {
-        const char* soak = std::getenv("SHMRING_SOAK");  // NOLINT(concurrency-mt-unsafe): nobody sets it
-        return soak != nullptr && std::string(soak) == "1" ? 10 * count : count;
-    }
+    static std::uint64_t scaled(std::uint64_t count) { return is_soak() ? 10 * count : count; }
     void send(std::uint64_t sender) {
         auto out = ring_.producer(kPolicy);
         std::vector<std::byte> bytes;

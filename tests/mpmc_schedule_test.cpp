@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -13,6 +12,7 @@
 #include "support/mpmc_byte_memory.hpp"
 #include "support/mpmc_memory.hpp"
 #include "support/mpmc_schedule.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {
@@ -133,10 +133,7 @@ struct OfBytes {
 };
 
 /// A good many seeds; a hundred times as many where the long form was asked for.
-std::uint64_t seeds(std::uint64_t count) {
-    const char* soak = std::getenv("SHMRING_SOAK");  // NOLINT(concurrency-mt-unsafe): nobody sets it
-    return soak != nullptr && std::string(soak) == "1" ? 100 * count : count;
-}
+std::uint64_t seeds(std::uint64_t count) { return is_soak() ? 100 * count : count; }
 template <class Kind, class Make>
 void expect_all_schedules(std::uint64_t count, Make&& make_ring) {
     std::uint64_t deaths = 0;

@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <latch>
 #include <ostream>
 #include <span>
@@ -20,6 +19,7 @@
 
 #include "shmring/mpmc_ring.hpp"
 #include "support/numbered_message.hpp"
+#include "support/soak.hpp"
 
 namespace shmring::test {
 namespace {
@@ -27,10 +27,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Ten times as much where the long form was asked for.
-std::uint64_t scaled(std::uint64_t count) {
-    const char* soak = std::getenv("SHMRING_SOAK");  // NOLINT(concurrency-mt-unsafe): nobody sets it
-    return soak != nullptr && std::string(soak) == "1" ? 10 * count : count;
-}
+std::uint64_t scaled(std::uint64_t count) { return is_soak() ? 10 * count : count; }
 
 struct Crowd {
     const char* name;
@@ -40,9 +37,7 @@ struct Crowd {
     std::uint64_t messages;
     Delivery delivery = Delivery::at_most_once;
 };
-void PrintTo(const Crowd& crowd, std::ostream* out) {
-    *out << crowd.name;
-}  // NOLINT(readability-identifier-naming)
+void PrintTo(const Crowd& crowd, std::ostream* out) { *out << crowd.name; }
 
 /// Which messages came: of each producer, one bit per message.
 class Bitmap {

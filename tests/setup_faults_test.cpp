@@ -92,7 +92,7 @@ class SetupFaults : public testing::Test {
     [[nodiscard]] static std::size_t open_descriptors() {
         std::size_t count = 0;
         DIR* folder = ::opendir("/proc/self/fd");
-        while (folder != nullptr && ::readdir(folder) != nullptr) ++count;  // NOLINT(concurrency-mt-unsafe)
+        while (folder != nullptr && ::readdir(folder) != nullptr) ++count;
         if (folder != nullptr) ::closedir(folder);
         return count;
     }

@@ -43,8 +43,7 @@ constexpr int kStorms = 9;  // tests below, among which the time is divided
 
 /// How long this test may storm.
 [[nodiscard]] std::chrono::nanoseconds share() {
-    const char* seconds =
-        std::getenv("SHMRING_STORM_SECONDS");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    const char* seconds = std::getenv("SHMRING_STORM_SECONDS");
     if (seconds == nullptr) return 500ms;
     return std::chrono::nanoseconds(1s) * std::atoll(seconds) / kStorms;
 }
@@ -196,7 +195,7 @@ TEST(Storm, WhileDevShmIsNearlyFull) {
 /// Waits are counted on the monotonic clock: what the wall clock does is nothing to them. It is the machine's, so that this asks to be
 /// allowed.
 TEST(Storm, WhileTheWallClockJumps) {
-    const char* allowed = std::getenv("SHMRING_SET_CLOCK");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    const char* allowed = std::getenv("SHMRING_SET_CLOCK");
     if (allowed == nullptr || std::string(allowed) != "1")
         GTEST_SKIP() << "sets the machine's clock, which SHMRING_SET_CLOCK=1 allows";
     timespec real{};

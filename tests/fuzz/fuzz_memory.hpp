@@ -111,7 +111,7 @@ class ForbiddenGaps {
     }
     ForbiddenGaps(const ForbiddenGaps&) = delete;
     ForbiddenGaps& operator=(const ForbiddenGaps&) = delete;
-    ~ForbiddenGaps() {
+    ~ForbiddenGaps() {  // NOLINT(modernize-use-equals-default): not trivial where addresses are seen
 #if defined(SHMRING_FUZZ_SEES_ADDRESSES)
         __asan_unpoison_memory_region(memory_.data(), memory_.size());
 #endif

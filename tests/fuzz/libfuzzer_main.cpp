@@ -5,7 +5,6 @@
 
 #include "fuzz_target.hpp"
 
-// NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     shmring::test::FuzzInput input(data, size);
     shmring::test::fuzz(input);

@@ -30,8 +30,7 @@ struct Operation {
 using Operations = std::vector<Operation>;
 
 /// For the messages of failing tests.
-inline void PrintTo(const Operation& operation,
-                    std::ostream* out) {  // NOLINT(readability-identifier-naming): GoogleTest's
+inline void PrintTo(const Operation& operation, std::ostream* out) {
     static constexpr const char* kKinds[] = {"load",  "store",   "exchange",   "copy_in",   "copy_out",
                                              "pause", "barrier", "futex_wait", "futex_wake"};
     *out << kKinds[static_cast<int>(operation.kind)] << " of " << operation.address << " order "

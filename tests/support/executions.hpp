@@ -53,7 +53,7 @@ class CountedExecutions : public ::testing::Test {
     static void count(const std::string& what, std::uint64_t runs) {
         counted_ += runs;
         // tools/dev torture collects the lines of all tests there.
-        const char* file = std::getenv("SHMRING_EXECUTIONS_REPORT");  // NOLINT(concurrency-mt-unsafe)
+        const char* file = std::getenv("SHMRING_EXECUTIONS_REPORT");
         if (file != nullptr)
             std::ofstream(file, std::ios::app)
                 << std::left << std::setw(100)

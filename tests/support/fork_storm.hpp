@@ -77,7 +77,7 @@ class ForkStorm {
     }
 
  private:
-    enum Doing : std::uint8_t { kNotYet, kInPut, kInGet, kDone };
+    enum Doing : std::uint8_t { not_yet, in_put, in_get, finished };
     struct Board {
         std::array<std::atomic<std::uint8_t>, kMostVisits> doing{};  // by visit
         std::array<std::atomic<std::uint8_t>, kMostVisits> put{};    // by number: acknowledged
@@ -130,16 +130,16 @@ class ForkStorm {
         auto object = V::open(name_.name());
         Board& board = *board_;
         if (puts) {
-            board.doing[visit] = kInPut;
+            board.doing[visit] = in_put;
             if (V::put(object, visit)) board.put[visit] = 1;
         } else {
-            board.doing[visit] = kInGet;
+            board.doing[visit] = in_get;
             if (const std::optional<std::uint64_t> got = V::get(object)) {
                 if (*got >= kMostVisits) return 2;
                 ++board.got[*got];
             }
         }
-        board.doing[visit] = kDone;
+        board.doing[visit] = finished;
         leave(leaving);
         return 0;
     }
@@ -149,7 +149,7 @@ class ForkStorm {
             case Leaving::killed_at_any_time:
                 return;
             case Leaving::by_exit:
-                std::exit(0);  // NOLINT(concurrency-mt-unsafe): one thread
+                std::exit(0);
             case Leaving::by_quick_exit:
                 ::_exit(0);
             case Leaving::by_sigkill:
@@ -172,10 +172,10 @@ class ForkStorm {
         EXPECT_TRUE(as_it_should) << "visit " << visitor.visit << " " << ended
                                   << " (3: it left a descriptor)";
         if (visitor.leaving != Leaving::killed_at_any_time) {
-            EXPECT_EQ(doing, kDone) << "visit " << visitor.visit;
+            EXPECT_EQ(doing, finished) << "visit " << visitor.visit;
         }
-        if (doing == kInGet) ++missable_;
-        if (doing == kInPut) board_->put[visitor.visit] |= 2;  // perhaps
+        if (doing == in_get) ++missable_;
+        if (doing == in_put) board_->put[visitor.visit] |= 2;  // perhaps
     }
 
     // ---- what is left ------------------------------------------------------------------------------------------------

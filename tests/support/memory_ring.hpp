@@ -18,10 +18,7 @@
 namespace shmring {
 
 /// For the messages of failing tests.
-inline void PrintTo(Status status,
-                    std::ostream* out) {  // NOLINT(readability-identifier-naming): GoogleTest's
-    *out << to_string(status);
-}
+inline void PrintTo(Status status, std::ostream* out) { *out << to_string(status); }
 
 }  // namespace shmring
 

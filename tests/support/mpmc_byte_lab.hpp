@@ -30,7 +30,7 @@ struct ByteStanding {
     Delivery delivery = Delivery::at_most_once;
     std::uint64_t minimum_units = 1;
 };
-inline void PrintTo(const ByteStanding& at, std::ostream* out) {  // NOLINT(readability-identifier-naming)
+inline void PrintTo(const ByteStanding& at, std::ostream* out) {
     *out << at.units << " units, first " << at.first << ", inside";
     for (const std::uint64_t size : at.inside) *out << " " << size;
     *out << (at.delivery == Delivery::at_least_once ? ", at least once" : ", at most once");

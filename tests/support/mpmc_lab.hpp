@@ -28,7 +28,7 @@ struct Taken {
     std::uint64_t deliveries = 0;
     friend bool operator==(const Taken&, const Taken&) = default;
 };
-inline void PrintTo(const Taken& taken, std::ostream* out) {  // NOLINT(readability-identifier-naming)
+inline void PrintTo(const Taken& taken, std::ostream* out) {
     *out << taken.number << " (" << taken.deliveries << ")";
 }
 
@@ -39,7 +39,7 @@ struct Standing {
     std::uint64_t inside = 0;
     Delivery delivery = Delivery::at_most_once;
 };
-inline void PrintTo(const Standing& at, std::ostream* out) {  // NOLINT(readability-identifier-naming)
+inline void PrintTo(const Standing& at, std::ostream* out) {
     *out << "capacity " << at.capacity << ", first " << at.first << ", inside " << at.inside
          << (at.delivery == Delivery::at_least_once ? ", at least once" : ", at most once");
 }

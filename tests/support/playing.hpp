@@ -18,7 +18,7 @@ namespace shmring::test {
 
 /// The schedule that was asked for, if it is of the scene of that name.
 [[nodiscard]] inline std::string asked_schedule(const std::string& name) {
-    const char* text = std::getenv("SHMRING_SCHEDULE");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    const char* text = std::getenv("SHMRING_SCHEDULE");
     const std::string asked = text != nullptr ? text : "";
     return asked.starts_with(name + ": ") ? asked.substr(name.size() + 2) : "";
 }
@@ -40,7 +40,7 @@ inline Findings expect_all_runs_right(const std::string& name, Scene& scene, con
     return findings;
 }
 
-inline void PrintTo(const Findings& findings, std::ostream* out) {  // NOLINT(readability-identifier-naming)
+inline void PrintTo(const Findings& findings, std::ostream* out) {
     *out << findings.runs << " runs";
     if (!findings.is_complete) *out << ", not all there are";
     if (findings.redundant != 0) *out << ", " << findings.redundant << " given up";

@@ -57,6 +57,7 @@ class EpollSet {
                errno == EINTR) {
         }
         std::vector<std::uint64_t> names;
+        names.reserve(events.size());
         for (int i = 0; i < count; ++i) names.push_back(events[static_cast<std::size_t>(i)].data.u64);
         return names;
     }

@@ -117,7 +117,7 @@ class Scheduler {
         exploration.follow(schedule);
         memory_.forget_addresses();
         trace_ = &trace;
-        const std::string fault = play(scene, plan, exploration);
+        std::string fault = play(scene, plan, exploration);
         trace_ = nullptr;
         return fault;
     }

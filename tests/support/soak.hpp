@@ -8,7 +8,7 @@
 namespace shmring::test {
 
 [[nodiscard]] inline bool is_soak() {
-    const char* soak = std::getenv("SHMRING_SOAK");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    const char* soak = std::getenv("SHMRING_SOAK");
     return soak != nullptr && std::string_view(soak) == "1";
 }
 

@@ -53,7 +53,10 @@ template <class Calls, class Single, class Batch, class InPlace>
 }
 
 /// How a role ends, as the exit status of its process.
-enum RoleEnd : int { kDone = 0, kNoSeat = 20, kFaulty = 21, kUnexpectedStatus = 40 /* + the Status */ };
+inline constexpr int kDone = 0;
+inline constexpr int kNoSeat = 20;
+inline constexpr int kFaulty = 21;
+inline constexpr int kUnexpectedStatus = 40;  // + the Status
 
 /// What differs from one process to the next, drawn when it is started.
 struct Mood {

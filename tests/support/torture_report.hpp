@@ -30,7 +30,7 @@ struct TortureReport {
                       static_cast<unsigned long long>(repeated), static_cast<double>(worst_ns) / 1e6);
         std::printf("%s\n", line);
         // tools/dev torture collects the lines of all tests there.
-        if (const char* file = std::getenv("SHMRING_TORTURE_REPORT"))  // NOLINT(concurrency-mt-unsafe)
+        if (const char* file = std::getenv("SHMRING_TORTURE_REPORT"))
             std::ofstream(file, std::ios::app) << line << '\n';
     }
 };

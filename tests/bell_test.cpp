@@ -341,6 +341,9 @@ TEST(BellOfProvidedMemory, IsMadeOrGiven) {
         ASSERT_TRUE(settled(in));
         ASSERT_TRUE(out.push(1));
         EXPECT_TRUE(is_readable(in.readable_fd()));
+        expect_refusal([&] { return Ring::open_in(memory, {.bell_descriptor = 12345}); },
+                       std::make_error_code(std::errc::bad_file_descriptor),
+                       "cannot duplicate its bell 12345");
     }
     ::munmap(place, size);
 }

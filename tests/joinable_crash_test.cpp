@@ -209,7 +209,9 @@ class JoinableCrash : public testing::Test {
             scene.await_victim_asleep();
             if (!task) task.emplace(mine.try_pop());
             if (*task) scene.note(**task);
-            return *task || scene.notes->is_dead ? 0 : 9;  // after a death another survivor may have taken it
+            // After a death another survivor may have taken it.
+            const bool was_taken = !takes_it_before && scene.notes->is_dead && task->error() == Status::empty;
+            return *task || was_taken ? 0 : 9;
         });
         scene.await(scene.notes->helper_is_ready);
     }

@@ -378,6 +378,57 @@ TEST_F(MpmcByteRingCalls, WhatAKilledConsumerHadIsDeliveredAgainAndAKilledProduc
     EXPECT_EQ(ring.losses().lost, 0U);
     EXPECT_EQ(ring.losses().redelivered, 3U);
 }
+TEST_F(MpmcByteRingCalls, ABatchEndsWithTheMessageThatIsDeliveredAgain) {
+    ring = Ring::anonymous(
+        {.capacity_bytes = 1024, .delivery = Delivery::at_least_once, .liveness_period = 2ms});
+    auto sender = ring.producer();
+    auto receiver = ring.consumer();
+    for (const char* text : {"once", "twice", "thrice"}) ASSERT_TRUE(sender.push(bytes_of(text)));
+    ChildProcess child([&] {
+        auto own = ring.consumer();
+        const auto view = own.next();
+        ::raise(view ? SIGKILL : SIGTERM);
+    });
+    ASSERT_TRUE(child.join().killed_by(SIGKILL));
+    receiver.recover();
+    std::array<std::byte, 64> buffer{};
+    std::array<std::span<std::byte>, 3> messages{};
+    ASSERT_EQ(receiver.try_pop_n(buffer, messages).value_or(0), 1U);
+    EXPECT_EQ(text_of(messages[0]), "once");
+    EXPECT_EQ(receiver.redeliveries(), 1U);
+    ASSERT_EQ(receiver.try_pop_n(buffer, messages).value_or(0), 2U);
+    EXPECT_EQ(text_of(messages[1]), "thrice");
+    EXPECT_EQ(receiver.redeliveries(), 0U);
+}
+std::size_t pushes_until_full(Ring::Producer& out) {
+    std::size_t pushes = 0;
+    while (out.try_push(bytes_of("x"))) ++pushes;
+    return pushes;
+}
+TEST(MpmcByteRingHandles, DetachedWithAClaimOrAViewInHandTheyLeaveNothingInTheWay) {
+    for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once}) {
+        auto ring = Ring::anonymous({.capacity_bytes = 1024, .delivery = delivery, .liveness_period = 1h});
+        auto out = ring.producer();
+        auto in = ring.consumer();
+        auto other_out = ring.producer();
+        auto other_in = ring.consumer();
+        const std::size_t most = pushes_until_full(out);
+        for (std::string text; other_in.try_pop(text);) EXPECT_EQ(text, "x");
+        auto claim = out.try_claim(100);
+        ASSERT_TRUE(claim && other_out.try_push(bytes_of("two")));
+        out.detach();
+        auto view = in.try_next();
+        ASSERT_TRUE(view);
+        EXPECT_EQ(text_of(view->bytes()), "two");
+        in.detach();
+        EXPECT_EQ(pushes_until_full(other_out), most);
+        std::string text;
+        for (std::size_t i = 0; i != most; ++i) EXPECT_TRUE(other_in.try_pop(text));
+        EXPECT_FALSE(other_in.recover());
+        const auto losses = ring.losses();
+        EXPECT_EQ(losses.skipped + losses.lost + losses.redelivered, 0U) << "nobody died";
+    }
+}
 TEST_F(MpmcByteRingCalls, ALivingOneThatTheRingStandsStillForIsNamed) {
     EXPECT_FALSE(in.blocker());
     auto claim = out.try_claim(100);

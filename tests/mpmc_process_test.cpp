@@ -202,9 +202,16 @@ TEST_F(MpmcProcess, APollingCallFindsTheDeadAsABlockedOneDoes) {
 TEST_F(MpmcProcess, WaitAnyFindsTheDeadToo) {
     auto ring = ring_of(2);
     auto in = ring.consumer();
-    die_writing(ring, 0, 1);
     auto out = ring.producer();
-    ASSERT_TRUE(out.push(1));
+    ChildProcess child([&] {
+        auto own = ring.producer();
+        const auto claim = own.try_claim();
+        ::raise(SIGSTOP);
+    });
+    child.await_stop();
+    ASSERT_TRUE(out.push(1));  // before the death: who comes or pushes after it may repair what it left
+    child.kill(SIGKILL);
+    ASSERT_TRUE(child.join().killed_by(SIGKILL));
     EXPECT_EQ(wait_any(in).value_or(9), 0U);
     EXPECT_EQ(in.try_pop().value_or(0), 1U);
 }

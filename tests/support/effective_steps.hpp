@@ -39,6 +39,8 @@ struct Instruction {
     long system_call = kNoSystemCall;  ///< its number, if it is one
 
     [[nodiscard]] bool is_system_call() const { return system_call != kNoSystemCall; }
+    /// A system call may be; not the one that makes the process's own heap larger, now and then.
+    [[nodiscard]] bool is_seen_by_others() const { return is_system_call() && system_call != SYS_brk; }
     /// The next one of a stopped child. It was forked from us, so its code is ours, at the same address.
     [[nodiscard]] static Instruction next_of(pid_t child) {
         user_regs_struct registers{};
@@ -75,19 +77,20 @@ class EffectiveSteps {
         const Instruction done = next_;
         next_ = Instruction::next_of(child);
         just_done_ = kNoAddress;
-        if (done.address ==
-            kNoAddress) {  // it has just been let run through a system call, or nothing at all
+        if (done.address == kNoAddress) {  // the first look, perhaps right behind the last call of a run-up
+            changes_seen_ = changes;
             if (effective_ != 0) just_done_ = next_.address - Instruction::kLengthOfSystemCall;
             return;
         }
         ++instructions_;
         Executed& here = executed_[done.address];
         ++here.times;
-        if (changes == changes_seen_ && !done.is_system_call()) return;
+        if (changes != changes_seen_ || done.is_seen_by_others()) {
+            ++effective_;
+            ++here.effective;
+            just_done_ = done.address;
+        }
         changes_seen_ = changes;
-        ++effective_;
-        ++here.effective;
-        just_done_ = done.address;
         if (done.is_system_call()) after_calls_.push_back(effective_);
     }
     /// Or to wake somebody, which is the same call.

@@ -76,7 +76,8 @@ class PipeTorture {
             {.name = name,
              .quarter = Message<T> ? 0U : 2U,
              .literally = path.literally,
-             .is_long = path.is_long},
+             .is_long = path.is_long,
+             .is_alone = path.partner == Partner::at_hand || path.partner == Partner::unbound},
             [&] { return PipeTorture(path); },
             [](PipeTorture& world, SteppedVictim& victim) { return world.kill(victim); },
             [](PipeTorture& world, const SteppedVictim& victim, bool finished, TortureReport& report) {

@@ -67,7 +67,8 @@ class Torture {
             {.name = name,
              .quarter = delivery == Delivery::at_least_once ? 2U : 0U,
              .literally = path.literally,
-             .is_long = path.is_long},
+             .is_long = path.is_long,
+             .is_alone = path.peer == Peer::at_hand},
             [&] { return Torture(path, delivery); },
             [](Torture& world, SteppedVictim& victim) { return world.kill(victim); },
             [](Torture& world, const SteppedVictim& victim, bool finished, TortureReport& report) {

@@ -25,13 +25,13 @@ inline constexpr int kWatchdog_ms = 20'000;
 }
 [[nodiscard]] inline bool is_readable(int descriptor) { return becomes_readable(descriptor, 0); }
 
-/// Calls `look` until the ring behind `descriptor` was found empty and the timer of a fresh arming (1 ms) has come and gone, so
-/// that from here on only the bell speaks, or a timer once per liveness period. False: that did not come about.
+/// Calls `look` until the ring behind `descriptor` was found empty and the timer of a fresh arming (1 ms) has come and gone, now or
+/// before, so that from here on only the bell speaks, or a timer once per liveness period. False: that did not come about.
 template <class Look>
 [[nodiscard]] bool settle(int descriptor, Look&& look) {
+    constexpr int kMoreThanTheTimer_ms = 20;
     look();
-    if (!becomes_readable(descriptor)) return false;
-    look();
+    if (becomes_readable(descriptor, kMoreThanTheTimer_ms)) look();
     return !is_readable(descriptor);
 }
 

@@ -206,7 +206,7 @@ TEST_F(MpmcProcess, WaitAnyFindsTheDeadToo) {
     ChildProcess child([&] {
         auto own = ring.producer();
         const auto claim = own.try_claim();
-        ::raise(SIGSTOP);
+        ::raise(claim ? SIGSTOP : SIGTERM);
     });
     child.await_stop();
     ASSERT_TRUE(out.push(1));  // before the death: who comes or pushes after it may repair what it left
@@ -214,6 +214,7 @@ TEST_F(MpmcProcess, WaitAnyFindsTheDeadToo) {
     ASSERT_TRUE(child.join().killed_by(SIGKILL));
     EXPECT_EQ(wait_any(in).value_or(9), 0U);
     EXPECT_EQ(in.try_pop().value_or(0), 1U);
+    EXPECT_EQ(ring.losses().skipped, 1U);
 }
 TEST_F(MpmcProcess, TheNextHolderOfADeadOnesRecordRepairsFirst) {
     for (const Delivery delivery : {Delivery::at_most_once, Delivery::at_least_once}) {

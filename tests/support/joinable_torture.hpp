@@ -215,11 +215,9 @@ class JoinableTorture {
     static void run(const std::string& name, Delivery delivery, const Act& prepare, Arrive& arrive,
                     Operation& act, bool is_long) {
         const std::uint64_t quarter = (delivery == Delivery::at_most_once ? 0U : 2U) + (Message<T> ? 0U : 1U);
+        const bool is_alone = !JoinableTorture(delivery, prepare).scene_.peer;
         kill_at_each_step(
-            {.name = name,
-             .quarter = quarter,
-             .is_long = is_long,
-             .is_alone = !JoinableTorture(delivery, prepare).scene_.peer},
+            {.name = name, .quarter = quarter, .is_long = is_long, .is_alone = is_alone},
             [&] { return JoinableTorture(delivery, prepare); },
             [&](JoinableTorture& world, SteppedVictim& victim) { return world.kill(victim, arrive, act); },
             [](JoinableTorture& world, const SteppedVictim& victim, bool, TortureReport& report) {

@@ -10,6 +10,7 @@ detail::SegmentSpec ByteRing::spec(const ByteRingOptions& options) noexcept {
     const bool opening = options.capacity_bytes == 0;
     spec.element_alignment = opening ? 0 : options.alignment;
     spec.schema = options.schema;
+    spec.schema_is_an_option = true;
     spec.participants = options.participants;
     spec.liveness_period_ns = static_cast<std::uint64_t>(options.liveness_period.count());
     spec.control_size = sizeof(detail::SpscControl<Env>);

@@ -35,6 +35,7 @@ detail::SegmentSpec MpmcByteRing::spec(const MpmcByteRingOptions& options) noexc
     spec.delivery = options.delivery;
     spec.element_alignment = static_cast<std::uint32_t>(kUnitSize);
     spec.schema = options.schema;
+    spec.schema_is_an_option = true;
     spec.participants = options.participants;
     spec.liveness_period_ns = static_cast<std::uint64_t>(options.liveness_period.count());
     spec.block = {1, kUnitSlot.stride, kUnitSlot.payload_offset};

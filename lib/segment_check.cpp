@@ -173,6 +173,7 @@ struct Sections {
 
 [[nodiscard]] bool is_the_type(const SegmentHeader& header, const SegmentSpec& spec,
                                SetupReport& report) noexcept {
+    if (!has_its_schema(spec, report)) return false;
     if (header.kind != spec.kind)
         return report.refuse(errc::wrong_kind, "it holds %s (kind %u), this program asked for %s",
                              kind_name(header.kind), static_cast<unsigned>(header.kind),
@@ -188,6 +189,11 @@ struct Sections {
     if (header.type_fingerprint !=
         type_fingerprint(spec.element_size, header.element_alignment, spec.schema)) {
         const std::string_view recorded(header.schema.data(), header.schema.size());
+        if (spec.schema_is_an_option && spec.schema.empty())
+            return report.refuse(errc::wrong_type,
+                                 "message schema is \"%s\" in the segment, this program named none "
+                                 "(SegmentOptions::schema)",
+                                 Printable{recorded.substr(0, recorded.find('\0'))}.text());
         return report.refuse(
             errc::wrong_type, "message schema is \"%s\" in the segment, \"%s\" in this program",
             Printable{recorded.substr(0, recorded.find('\0'))}.text(), Printable{spec.schema}.text());

@@ -33,6 +33,7 @@ class Fnv1a {
 
 [[nodiscard]] bool check_ranges(const SegmentSpec& spec, SetupReport& report) noexcept {
     if (spec.kind == RingKind::none) return report.refuse(errc::bad_option, "no kind of ring was named");
+    if (!has_its_schema(spec, report)) return false;
     if (spec.capacity == 0 || spec.capacity > kMaxCapacity)
         return report.refuse(errc::bad_option, "capacity is %" PRIu64 ", it must be 1 to %" PRIu64,
                              spec.capacity, kMaxCapacity);
@@ -106,6 +107,15 @@ std::uint64_t data_size_of(const SegmentSpec& spec, std::uint64_t capacity,
     const std::uint64_t size = spec.data_size_for(capacity);
     if (size > kMaxSegmentSize) return 0;
     return pipe_shape == 0 ? size : round_up(size, kPageSize) * ((pipe_shape & kPipeDuplex) != 0 ? 2 : 1);
+}
+
+bool has_its_schema(const SegmentSpec& spec, SetupReport& report) noexcept {
+    if (!spec.has_misplaced_schema) return true;
+    return report.refuse(errc::bad_option, spec.schema_is_an_option
+                                               ? "SegmentOptions names a schema: that is for opening; what "
+                                                 "is made is given it beside its capacity"
+                                               : "an option names a schema: only ByteRing, MpmcByteRing and "
+                                                 "BytePipe take one, others have their type's");
 }
 
 bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry& geometry) noexcept {

@@ -20,7 +20,7 @@ struct ByteRingOptions {
     /// padding at the end of the ring. A message may take up to half of it. 16 (or twice the alignment) to 2^40; mandatory.
     std::uint64_t capacity_bytes = 0;
     std::uint32_t alignment = 8;  ///< of every message's first byte: 8 or 64
-    std::string_view schema{};    ///< what the bytes mean, compared when the ring is opened
+    std::string_view schema{};  ///< what the bytes mean: who opens the ring names the same in SegmentOptions
     std::uint32_t participants = detail::kDefaultParticipants;                  ///< as in RingOptions
     std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
     SegmentOptions segment{};

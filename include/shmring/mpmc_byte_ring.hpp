@@ -23,7 +23,7 @@ struct MpmcByteRingOptions {
     /// that exactly so many fit if none is larger than that.
     std::uint64_t capacity_messages = 0;
     Delivery delivery = Delivery::at_most_once;  ///< of what a consumer dies with
-    std::string_view schema{};                   ///< what the bytes mean, compared when the ring is opened
+    std::string_view schema{};  ///< what the bytes mean: who opens the ring names the same in SegmentOptions
     std::uint32_t participants = detail::kDefaultParticipants;                  ///< as in RingOptions
     std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
     SegmentOptions segment{};

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 #include "shmring/detail/layout.hpp"
 #include "shmring/segment.hpp"
@@ -65,6 +66,8 @@ struct PipeOptions {
     /// For BytePipe and types whose size varies, and mandatory there: bytes each way, as in ByteRingOptions. A message may take up
     /// to half of it.
     std::uint64_t capacity_bytes = 0;
+    /// Of BytePipe: what the bytes mean, compared when the pipe is opened (SegmentOptions::schema). Pipe<T> has that of T.
+    std::string_view schema{};
     bool duplex = true;  ///< false: one way, from the second end to the first, which reads (as in Python)
     std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions
     SegmentOptions segment{};

@@ -22,6 +22,8 @@ struct SegmentOptions {
     /// because who can read a segment can also hold locks on it and so spoil the proof of who is alive.
     unsigned mode = 0600;
     std::optional<unsigned> trusted_owner{};  ///< opening: a user id that may own it beside our effective one
+    /// Opening a ByteRing, MpmcByteRing or BytePipe that was made with a schema: that schema. Other rings have their type's.
+    std::string_view schema{};
     bool prefault = true;      ///< touch every page now, so that the data path takes no page fault
     bool lock_memory = false;  ///< mlock: never swapped
     bool huge_pages =
@@ -64,6 +66,8 @@ struct SegmentSpec {
     std::uint32_t element_size = 0;
     std::uint32_t element_alignment = 0;
     std::string_view schema{};
+    bool schema_is_an_option = false;   ///< no type says what the bytes mean: who opens the ring names it
+    bool has_misplaced_schema = false;  ///< one was named where none is asked for: refused
     std::uint32_t participants = kDefaultParticipants;
     std::uint64_t liveness_period_ns = kDefaultLivenessPeriodNs;
     std::array<std::uint32_t, 3> block{};        ///< messages per block, block stride, payload offset

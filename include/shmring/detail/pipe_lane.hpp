@@ -45,7 +45,9 @@ struct PipeAccess {
 
 /// Turns the spec of a ring into that of a pipe.
 [[nodiscard]] SegmentSpec pipe_spec(SegmentSpec lane, RingKind kind, const PipeOptions& options) noexcept;
-[[nodiscard]] SegmentSpec byte_pipe_spec(const PipeOptions& options, std::string_view schema) noexcept;
+[[nodiscard]] SegmentSpec byte_pipe_spec(const PipeOptions& options) noexcept;
+/// Of values whose type has this schema, so that no option names one.
+[[nodiscard]] SegmentSpec byte_pipe_spec(const PipeOptions& options, std::string_view type_schema) noexcept;
 
 [[nodiscard]] inline SpscControl<ShippedEnv>& lane_control(const Segment& segment, PipeSide to) noexcept {
     auto* control = reinterpret_cast<PipeControl<ShippedEnv>*>(segment.at(segment.geometry().control_offset));
@@ -78,7 +80,7 @@ struct BytePipeLane {
     using Consumer = ByteRingConsumer;
 
     [[nodiscard]] static SegmentSpec spec(const PipeOptions& options) noexcept {
-        return byte_pipe_spec(options, {});
+        return byte_pipe_spec(options);
     }
     [[nodiscard]] static ByteMemory<ShippedEnv> memory(const Segment& segment, PipeSide to) noexcept {
         return ByteMemory<ShippedEnv>::in_section(lane_control(segment, to), lane_data(segment, to),

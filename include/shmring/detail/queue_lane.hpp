@@ -66,6 +66,7 @@ struct CodecLane : CodecCalls<T> {
                                        .schema = schema<T>,
                                        .participants = options.participants,
                                        .liveness_period = options.liveness_period});
+        spec.schema_is_an_option = false;
         spec.ends_with_last_producer = options.ends_with_last_producer;
         return spec;
     }

@@ -42,6 +42,8 @@ struct Origin {
     platform::FileIdentity liveness_file{};  // zeros: the segment's own file
 };
 
+/// Whether no schema was named where none is asked for.
+[[nodiscard]] bool has_its_schema(const SegmentSpec& spec, SetupReport& report) noexcept;
 /// Lays out a new segment, or refuses a spec that is out of range. Generation and liveness base are those of a segment that
 /// has its own file, ready to be written.
 [[nodiscard]] bool plan_segment(const SegmentSpec& spec, SetupReport& report,

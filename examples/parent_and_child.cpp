@@ -19,7 +19,8 @@ int answer(const Numbers& questions, const Numbers& answers) {
     auto out = answers.producer();
     while (auto number = in.pop())
         if (!out.push(*number * *number)) return 1;
-    return out.close() ? 0 : 1;
+    out.close();
+    return 0;
 }
 
 /// The parent: asks for the squares of 1 to 10 and adds them up.
@@ -36,7 +37,7 @@ int ask(const Numbers& questions, const Numbers& answers) {
         }
         sum += *square;
     }
-    if (!out.close()) return 1;
+    out.close();
     std::printf("1 + 4 + 9 + ... + 100 = %ju\n", std::uintmax_t{sum});
     return sum == 385 ? 0 : 1;
 }

@@ -18,7 +18,8 @@ int main() try {
     std::printf("try_pop(): %s\n", to_string(queue.try_pop().error()));
     std::printf("try_pop_for(10 ms): %s\n", to_string(queue.try_pop_for(10ms).error()));
 
-    if (!queue.push(5) || !queue.close()) return 1;
+    if (!queue.push(5)) return 1;
+    queue.close();
     std::printf("closed with one value inside; try_push(6): %s\n", to_string(queue.try_push(6).error()));
     for (const int value : queue) std::printf("still there: %d\n", value);
     std::printf("then: %s\n", to_string(queue.error()));

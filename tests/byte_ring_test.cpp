@@ -148,7 +148,7 @@ TEST_F(ByteRingEnds, LendSixtyFourViewsAndNoMore) {
 
 TEST_F(ByteRingEnds, DrainAndThenLearnOfTheClose) {
     ASSERT_TRUE(out_.push(bytes_of("last")));
-    ASSERT_TRUE(out_.close());
+    out_.close();
     EXPECT_EQ(out_.push(bytes_of("more")).error(), Status::closed);
     std::string text;
     ASSERT_TRUE(in_.pop(text));
@@ -205,7 +205,8 @@ TEST(ByteRing, StreamsBetweenProcessesInPlaceAndCopied) {
             std::memcpy(claim->bytes().data(), text.data(), text.size());
             claim->commit(text.size(), i);
         }
-        return out.close() ? 0 : 3;
+        out.close();
+        return 0;
     });
     auto in = ring.consumer();
     std::uint32_t got = 0;

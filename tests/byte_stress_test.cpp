@@ -52,7 +52,7 @@ TEST_P(ByteStress, EveryMessageArrivesOnceInOrderAndWhole) {
             // What was wrong must end the sender, too, which may be waiting for room.
             if (receiver_end == kDone) return;
             std::error_code code;
-            (void)ring.consumer({}, code).close();
+            ring.consumer({}, code).close();
         });
         while (sent[1].sent.load(std::memory_order_acquire) < count && !ring.was_closed())
             std::this_thread::sleep_for(1ms);

@@ -132,7 +132,7 @@ TYPED_TEST(DefectOfBoth, DefectE_PushAndCloseNeverWaitForAKilledWaiter) {
     auto other = queue.attach();
     const auto start = Clock::now();
     for (std::uint64_t i = 0; i != 10; ++i) ASSERT_TRUE(other.push(this->value(i)));
-    ASSERT_TRUE(other.close());
+    other.close();
     EXPECT_LT(Clock::now() - start, 10s);
     for (std::uint64_t i = 0; i != 10; ++i) ASSERT_EQ(*queue.pop(), this->value(i));
     EXPECT_EQ(queue.pop().error(), Status::closed);

@@ -91,7 +91,7 @@ void expect_no_ring(const Ring& ring, const char* how) {
 template <class End>
 void expect_no_end(End& end) {
     EXPECT_FALSE(end);
-    EXPECT_EQ(end.close().error(), Status::not_owner);
+    end.close();  // does nothing
     end.detach();
     end.set_wait_policy({});
     if constexpr (requires { end.recover(); }) {
@@ -217,7 +217,7 @@ void expect_no_queue(AnyQueue& queue) {
     EXPECT_EQ(queue.pop().error(), Status::not_owner);
     EXPECT_EQ(queue.try_pop_for(1h).error(), Status::not_owner);
     EXPECT_EQ(queue.get().error(), Status::not_owner);
-    EXPECT_EQ(queue.close().error(), Status::not_owner);
+    queue.close();  // does nothing
     queue.detach();
     queue.set_wait_policy({});
     EXPECT_FALSE(queue.attach());
@@ -310,7 +310,7 @@ void expect_no_pipe_end(End& end) {
     EXPECT_EQ(end.to_descriptor(code), -1);
     EXPECT_EQ(code, errc::not_owner);
     EXPECT_EQ(*wait_any_for(0s, end), 0U);
-    EXPECT_TRUE(end.close());
+    end.close();
     EXPECT_FALSE(end);
 }
 

@@ -346,7 +346,7 @@ TYPED_TEST(JoinableCrash, WorkerThatDetaches) {
 // ---- closers -------------------------------------------------------------------------------------------------------
 
 TYPED_TEST(JoinableCrash, Closer) {
-    const auto close = [](auto& mine, auto&) { (void)mine.close(); };
+    const auto close = [](auto& mine, auto&) { mine.close(); };
     this->kill("close", this->nothing, this->worker_with(2, 3), close);
     this->kill("close, worker asleep", this->sleeping_worker, this->sender, close);
     this->kill("close, sender asleep", this->sleeping_sender, this->sender, close);

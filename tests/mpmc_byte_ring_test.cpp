@@ -298,7 +298,7 @@ TEST_F(MpmcByteRingCalls, CloseWakesTheSleepersOfBothSidesAndLeavesWhatIsThere) 
     std::jthread popping([&] { EXPECT_TRUE(ring.consumer({.spin = 0ns}).pop(text)); });
     await_sleeper(control_of(ring).readable);
     await_sleeper(control_of(ring).writable);
-    EXPECT_TRUE(in.close());
+    in.close();
     EXPECT_TRUE(ring.was_closed());
     pushing.join();
     EXPECT_EQ(producer, Status::closed);
@@ -338,7 +338,7 @@ TEST_F(MpmcByteRingCalls, EveryCallOfTheParentsHandlesIsRefusedInAForkedChild) {
         EXPECT_EQ(in.pop(text).error(), Status::not_owner);
         EXPECT_EQ(in.next().error(), Status::not_owner);
         EXPECT_EQ(in.try_pop_n(buffer, messages).error(), Status::not_owner);
-        EXPECT_EQ(in.close().error(), Status::not_owner);
+        in.close();        // does nothing
         claim->commit(1);  // the parent's
         EXPECT_EQ(ring.consumer().try_next().error(), Status::busy) << "a child takes its own";
     });

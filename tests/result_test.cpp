@@ -166,6 +166,44 @@ TEST(ResultOfAValue, OwnsAValueThatMustBeDestroyed) {
     EXPECT_EQ(*taken, 9);
 }
 
+/// Its moves throw while it is told to.
+struct Unmovable {
+    Unmovable() = default;
+    Unmovable(const Unmovable& other) : number(other.number) { complain(); }
+    Unmovable& operator=(const Unmovable& other) {
+        complain();
+        number = other.number;
+        return *this;
+    }
+    ~Unmovable() = default;
+    static void complain() {
+        if (complains) throw std::bad_alloc();
+    }
+    static inline bool complains = false;
+    int number = 1;
+};
+
+TEST(ResultOfAValue, StaysWhatItWasWhenAnAssignmentThrows) {
+    Result<Unmovable> none = Status::empty;
+    Result<Unmovable> some = Unmovable();
+    Result<Unmovable> other = Unmovable();
+    other->number = 2;
+    Unmovable::complains = true;
+    EXPECT_THROW(none = other, std::bad_alloc);
+    EXPECT_EQ(none.error(), Status::empty);
+    EXPECT_THROW(none = std::move(other), std::bad_alloc);
+    EXPECT_EQ(none.error(), Status::empty);
+    EXPECT_THROW(some = other, std::bad_alloc);
+    ASSERT_TRUE(some);
+    EXPECT_EQ(some->number, 1);
+    Unmovable::complains = false;
+    none = other;
+    ASSERT_TRUE(none);
+    EXPECT_EQ(none->number, 2);
+    some = Result<Unmovable>(Status::closed);
+    EXPECT_EQ(some.error(), Status::closed);
+}
+
 TEST(ResultOfNothing, IsDoneOrSaysWhyNot) {
     const Result<void> done;
     EXPECT_TRUE(done);

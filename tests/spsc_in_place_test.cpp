@@ -104,7 +104,7 @@ TEST_F(InPlace, AClaimAnswersAsAPushWould) {
     }
     expect_next(2);
     expect_next(3);
-    EXPECT_TRUE(consumer_.close());
+    consumer_.close();
     EXPECT_EQ(producer_.try_claim().error(), Status::closed);
     EXPECT_EQ(producer_.claim().error(), Status::closed);
 }
@@ -197,10 +197,21 @@ TEST_F(InPlace, AViewAnswersAsAPopWould) {
     stop.request_stop();
     EXPECT_EQ(consumer_.next(stop.get_token()).error(), Status::interrupted);
     send(1);
-    EXPECT_TRUE(producer_.close());
+    producer_.close();
     expect_next(1);
     EXPECT_EQ(consumer_.try_next().error(), Status::closed);
     EXPECT_EQ(consumer_.next().error(), Status::closed);
+}
+
+TEST_F(InPlace, ASecondViewBesideTheFirstIsRefused) {
+    send(1);
+    send(2);
+    auto view = consumer_.try_next();
+    ASSERT_TRUE(view);
+    EXPECT_EQ(consumer_.try_next().error(), Status::overflow);
+    EXPECT_EQ(consumer_.next().error(), Status::overflow) << "at once, although it may wait";
+    view->hand_back();
+    expect_next(2);
 }
 
 TEST_F(InPlace, HandingBackWakesASleepingWriter) {

@@ -271,7 +271,7 @@ TEST_F(StepKill, AClosing) {
         const SteppedChild::End end = SteppedChild::kill_after(instructions, [&] {
             Ring::Producer out = ring.producer();
             mark_for_stepping();
-            (void)out.close();
+            out.close();
             mark_for_stepping();
         });
         const bool closed = ring.was_closed();

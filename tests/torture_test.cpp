@@ -225,13 +225,13 @@ TYPED_TEST(TortureOf, Views) {
 // ---- coming, going, and the end ------------------------------------------------------------------------------------
 
 TYPED_TEST(TortureOf, Closing) {
-    const auto of_writer = this->writing([](auto& out) { (void)out.close(); });
+    const auto of_writer = this->writing([](auto& out) { out.close(); });
     this->kill_writer({.name = "close by a writer", .before = 3, .inside = 2, .operation = of_writer});
     this->kill_writer({.name = "close by a writer, reader asleep",
                        .before = 3,
                        .peer = Peer::asleep,
                        .operation = of_writer});
-    const auto of_reader = this->reading([](auto& in) { (void)in.close(); });
+    const auto of_reader = this->reading([](auto& in) { in.close(); });
     this->kill_reader({.name = "close by a reader", .before = 3, .inside = 2, .operation = of_reader});
     this->kill_reader({.name = "close by a reader, writer asleep",
                        .before = 3,

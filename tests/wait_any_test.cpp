@@ -72,7 +72,7 @@ TEST_F(TwoRings, TellOfAnEndAndOfADeath) {
     (void)child.join();
     ASSERT_EQ(*wait_any(in_first_, in_second_), 1U);
     EXPECT_EQ(in_second_.try_pop().error(), Status::peer_lost);
-    (void)second_.producer().close();
+    second_.producer().close();
     ASSERT_EQ(*wait_any(in_first_, in_second_), 1U);
     EXPECT_EQ(in_second_.try_pop().error(), Status::closed);
 }

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -117,7 +118,12 @@ class ByteRingView {
           bytes_(other.bytes_),
           tag_(other.tag_),
           name_(other.name_) {}
-    ByteRingView& operator=(ByteRingView&&) = delete;
+    /// What was borrowed here before is handed back first, but after the right side was made: `view = in.next()` while `view` holds a
+    /// message asks for another beside it.
+    ByteRingView& operator=(ByteRingView&& other) noexcept {
+        if (this != &other) std::construct_at((std::destroy_at(this), this), std::move(other));
+        return *this;
+    }
     ~ByteRingView() { hand_back(); }
 
     [[nodiscard]] Bytes bytes() const noexcept { return bytes_; }

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -45,7 +46,11 @@ class ByteRingClaim {
  public:
     ByteRingClaim(ByteRingClaim&& other) noexcept
         : producer_(std::exchange(other.producer_, nullptr)), bytes_(other.bytes_) {}
-    ByteRingClaim& operator=(ByteRingClaim&&) = delete;
+    /// What was claimed here before is dropped first, as by the destructor.
+    ByteRingClaim& operator=(ByteRingClaim&& other) noexcept {
+        if (this != &other) std::construct_at((std::destroy_at(this), this), std::move(other));
+        return *this;
+    }
     ~ByteRingClaim() = default;  // not committed: not sent
 
     /// Where to write: as many bytes as were claimed, aligned as the ring promises (8, or 64 by option).

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -123,7 +124,12 @@ class MpmcByteRingView {
  public:
     MpmcByteRingView(MpmcByteRingView&& other) noexcept
         : consumer_(std::exchange(other.consumer_, nullptr)), bytes_(other.bytes_), tag_(other.tag_) {}
-    MpmcByteRingView& operator=(MpmcByteRingView&&) = delete;
+    /// What was borrowed here before is handed back first, but after the right side was made: `view = in.next()` while `view` holds a
+    /// message asks for another beside it.
+    MpmcByteRingView& operator=(MpmcByteRingView&& other) noexcept {
+        if (this != &other) std::construct_at((std::destroy_at(this), this), std::move(other));
+        return *this;
+    }
     ~MpmcByteRingView() { hand_back(); }
 
     /// Aligned to 64.

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -46,7 +47,11 @@ class MpmcByteRingClaim {
  public:
     MpmcByteRingClaim(MpmcByteRingClaim&& other) noexcept
         : producer_(std::exchange(other.producer_, nullptr)), bytes_(other.bytes_) {}
-    MpmcByteRingClaim& operator=(MpmcByteRingClaim&&) = delete;
+    /// What was claimed here before is dropped first, as by the destructor.
+    MpmcByteRingClaim& operator=(MpmcByteRingClaim&& other) noexcept {
+        if (this != &other) std::construct_at((std::destroy_at(this), this), std::move(other));
+        return *this;
+    }
     ~MpmcByteRingClaim() {
         if (producer_ != nullptr) finish([](auto& side) noexcept { side.abandon(); });
     }

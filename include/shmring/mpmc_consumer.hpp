@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <span>
 #include <utility>
@@ -87,7 +88,12 @@ template <class T>
 class MpmcRingView {
  public:
     MpmcRingView(MpmcRingView&& other) noexcept : consumer_(std::exchange(other.consumer_, nullptr)) {}
-    MpmcRingView& operator=(MpmcRingView&&) = delete;
+    /// What was borrowed here before is handed back first, but after the right side was made: `view = in.next()` while `view` holds a
+    /// message asks for another beside it.
+    MpmcRingView& operator=(MpmcRingView&& other) noexcept {
+        if (this != &other) std::construct_at((std::destroy_at(this), this), std::move(other));
+        return *this;
+    }
     ~MpmcRingView() { hand_back(); }
 
     [[nodiscard]] const T& operator*() const noexcept { return *operator->(); }

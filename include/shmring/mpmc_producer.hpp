@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <span>
 #include <utility>
@@ -82,7 +83,11 @@ template <class T>
 class MpmcRingClaim {
  public:
     MpmcRingClaim(MpmcRingClaim&& other) noexcept : producer_(std::exchange(other.producer_, nullptr)) {}
-    MpmcRingClaim& operator=(MpmcRingClaim&&) = delete;
+    /// What was claimed here before is dropped first, as by the destructor.
+    MpmcRingClaim& operator=(MpmcRingClaim&& other) noexcept {
+        if (this != &other) std::construct_at((std::destroy_at(this), this), std::move(other));
+        return *this;
+    }
     ~MpmcRingClaim() {
         if (producer_ != nullptr) finish([](auto& side) noexcept { side.skip(0); });
     }

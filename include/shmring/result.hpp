@@ -107,18 +107,17 @@ class ResultStorage {
 
 template <class T>
 class ResultStorage<T, false> {
+    std::optional<T> value_{};  // before the status: an assignment that throws here leaves that as it was
+
  public:
     explicit ResultStorage(Status status) noexcept : status_(status) {}
     explicit ResultStorage(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>)
-        : status_(Status::ok), value_(std::move(value)) {}
+        : value_(std::move(value)), status_(Status::ok) {}
 
  protected:
     T* address() noexcept { return &*value_; }
     const T* address() const noexcept { return &*value_; }
     Status status_;
-
- private:
-    std::optional<T> value_;
 };
 
 }  // namespace detail

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <span>
 #include <utility>
@@ -21,7 +22,7 @@ class SpscRingView;
 /// The one who reads. Move-only; do not move it while a View of it is alive. Destroying it gives the seat back; what it has not
 /// taken waits for its successor. In a forked child every call answers not_owner.
 ///
-/// Statuses beside those of the verbs: peer_lost (empty, and the producer is dead). A consumer that dies with a View has not taken
+/// Statuses beside those of the verbs: peer_lost (empty, and the producer is dead), overflow (a View of this handle is alive). A consumer that dies with a View has not taken
 /// the message.
 template <class T>
 class SpscRingConsumer
@@ -59,6 +60,8 @@ class SpscRingConsumer
     /// `call` gets the attempt and says how often to make it; the message is copied straight into the answer.
     template <class Call>
     [[nodiscard]] Result<T> popped(Call&& call) noexcept {
+        assert((!lent_ || !end_.usable()) &&
+               "shmring: no pop while a View is alive: it would take the View's message");
         Result<T> result(std::in_place, [&](void* to) noexcept {
             return call([this, to]() noexcept { return side_.try_pop(to); });
         });
@@ -67,13 +70,16 @@ class SpscRingConsumer
         return result;
     }
     [[nodiscard]] auto preparing() noexcept {
-        return [this]() noexcept { return side_.prepare(); };
+        return [this]() noexcept { return lent_ ? Status::overflow : side_.prepare(); };
     }
     void handed_back() noexcept { end_.wake_peer(); }
     [[nodiscard]] Result<View> borrowed(Status status) noexcept {
         if (status != Status::ok) return status;
+        lent_ = true;
         return View(*this);
     }
+
+    bool lent_ = false;  // the oldest message, to a View
 };
 
 /// The oldest message, borrowed. Its producer cannot write over it before it is handed back.
@@ -81,7 +87,12 @@ template <class T>
 class SpscRingView {
  public:
     SpscRingView(SpscRingView&& other) noexcept : consumer_(std::exchange(other.consumer_, nullptr)) {}
-    SpscRingView& operator=(SpscRingView&&) = delete;
+    /// What was borrowed here before is handed back first, but after the right side was made: `view = in.next()` while `view` holds a
+    /// message asks for another beside it.
+    SpscRingView& operator=(SpscRingView&& other) noexcept {
+        if (this != &other) std::construct_at((std::destroy_at(this), this), std::move(other));
+        return *this;
+    }
     ~SpscRingView() { hand_back(); }
 
     [[nodiscard]] const T& operator*() const noexcept { return *operator->(); }
@@ -93,6 +104,7 @@ class SpscRingView {
     void hand_back() noexcept {
         if (consumer_ == nullptr) return;
         SpscRingConsumer<T>& consumer = *std::exchange(consumer_, nullptr);
+        consumer.lent_ = false;
         if (!consumer.end_.usable()) return;  // a forked child's copy: the message is its parent's
         consumer.side_.hand_back(1);
         consumer.handed_back();

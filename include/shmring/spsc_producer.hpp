@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -91,7 +92,11 @@ template <class T>
 class SpscRingClaim {
  public:
     SpscRingClaim(SpscRingClaim&& other) noexcept : producer_(std::exchange(other.producer_, nullptr)) {}
-    SpscRingClaim& operator=(SpscRingClaim&&) = delete;
+    /// What was claimed here before is dropped first, as by the destructor.
+    SpscRingClaim& operator=(SpscRingClaim&& other) noexcept {
+        if (this != &other) std::construct_at((std::destroy_at(this), this), std::move(other));
+        return *this;
+    }
     ~SpscRingClaim() = default;  // not committed: not sent
 
     [[nodiscard]] T& operator*() const noexcept { return *operator->(); }

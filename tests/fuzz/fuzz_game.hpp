@@ -165,7 +165,7 @@ class FuzzGame {
  private:
     void end(FuzzInput& input) {
         if (input.choose(8) != 0) return;
-        if (out_) (void)out_.close();
+        if (out_) out_.close();
     }
     void look(FuzzInput& input) {
         (void)ring_.was_closed();

@@ -250,7 +250,7 @@ class CrowdStorm {
             if (!member.process) start(member);
         board_->stop.store(1, std::memory_order_release);
         if (!await_end(0, kSide)) return;
-        (void)ring_.producer().close();
+        ring_.producer().close();
         if (!await_end(kSide, members_.size())) return;
         (void)ring_.producer().recover();  // nobody stood still for them, so nobody counted them yet
         if (oracle_.judge_end() != CrowdFault::none) report_.failure = oracle_.text();

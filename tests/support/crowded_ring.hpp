@@ -38,7 +38,7 @@ class CrowdedRing {
         meanwhile();
         board_->stop.store(1, std::memory_order_relaxed);
         for (ChildProcess& sender : senders) EXPECT_TRUE(sender.join().exited_with(0)) << "a sender";
-        EXPECT_TRUE(ring_.producer().close());
+        ring_.producer().close();
         for (ChildProcess& receiver : receivers) EXPECT_TRUE(receiver.join().exited_with(0)) << "a receiver";
         std::uint64_t all = 0;
         for (std::uint64_t i = 0; i != side_; ++i) {

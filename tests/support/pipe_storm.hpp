@@ -186,7 +186,7 @@ class PipeStorm {
                 return stream(end, board, seed, ~0U);
             case Victim::closes:
                 stream(end, board, seed, static_cast<unsigned>(seed % 200));
-                (void)end.close();
+                end.close();
                 ::pause();
                 return 0;
             case Victim::leaves:
@@ -226,10 +226,10 @@ class PipeStorm {
         Shared<Board> board;
         const std::uint64_t seed = random_();
         ChildProcess child([&] {
-            (void)ours.close();
+            ours.close();
             return be_killed(victim, theirs, *board, seed);
         });
-        (void)theirs.close();
+        theirs.close();
 
         std::array<std::atomic<Status>, 2> ended{Status::ok, Status::ok};
         std::array<std::thread, 2> survivor;

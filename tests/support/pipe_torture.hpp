@@ -119,7 +119,7 @@ class PipeTorture {
     // ---- the other end ---------------------------------------------------------------------------------------------
 
     [[nodiscard]] int live() {
-        (void)theirs().close();  // our copy
+        theirs().close();  // our copy
         End& end = ours();
         end.set_wait_policy({.spin = std::chrono::nanoseconds(0)});
         if (path_.partner != Partner::unbound) {
@@ -243,7 +243,7 @@ class PipeTorture {
     // ---- what is left ----------------------------------------------------------------------------------------------
 
     void settle(const SteppedVictim& victim, bool finished, TortureReport& report) {
-        (void)theirs().close();  // our copy
+        theirs().close();  // our copy
         state_->log.stop.store(1, std::memory_order_release);
         dead_->reach(kReached);
         const Ended ended = partner_->join();

@@ -43,7 +43,7 @@ class QueueCrowd {
     /// For the storm itself, at the end.
     struct Last {
         Queue<T> queue;
-        [[nodiscard]] Result<void> close() { return queue.close(); }
+        void close() { queue.close(); }
         [[nodiscard]] bool recover() {
             using Ring = typename detail::LaneOf<T>::type::Ring;
             return Ring::from_descriptor(queue.segment().descriptor()).producer().recover();

@@ -151,7 +151,8 @@ class SendingRole {
                 pause_a_moment();
             }
         }
-        return out.close() ? kDone : kUnexpectedStatus;
+        out.close();
+        return kDone;
     }
 
  private:

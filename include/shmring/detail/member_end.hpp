@@ -47,13 +47,13 @@ class MemberEnd {
     [[nodiscard]] bool usable() const noexcept { return member_.usable(); }
 
     /// Ends the stream for every process and wakes the sleepers of both sides: no claim for writing succeeds any more (a message
-    /// under construction is still delivered), readers get what is left, then closed.
-    Result<void> close() noexcept {
-        if (!member_.usable()) return Status::not_owner;
+    /// under construction is still delivered), readers get what is left, then closed. An empty object's, and a forked child's copy's,
+    /// does nothing.
+    void close() noexcept {
+        if (!member_.usable()) return;
         account();
         close_tail(member_.control());
         member_.wake_all();
-        return {};
     }
     /// Gives the record back now, as the destructor does. Nothing ends; what is in hand is dropped, as if its guard went first.
     void detach() noexcept {

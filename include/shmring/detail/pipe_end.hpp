@@ -32,14 +32,14 @@ class PipeEndBase {
     PipeEndBase(PipeEndBase&&) noexcept = default;
     PipeEndBase& operator=(PipeEndBase&& other) noexcept {
         if (this == &other) return *this;
-        (void)close();
+        close();
         hold_ = std::move(other.hold_);
         out_ = std::move(other.out_);
         in_ = std::move(other.in_);
         policy_ = other.policy_;
         return *this;
     }
-    ~PipeEndBase() { (void)close(); }
+    ~PipeEndBase() { close(); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(hold_); }
     /// Whether this end receives, and whether it sends: both, unless the pipe is one-way.
@@ -60,18 +60,17 @@ class PipeEndBase {
 
     /// Ends the pipe from this side, as the destructor does: the other end receives what is left, then `closed`; its sends answer
     /// `closed`; what it sent and we did not receive is gone. Of an end that was not used it closes this process's copy only, and
-    /// ends the pipe if that was the last one. not_owner: a bound end's copy in a forked child; nothing happens.
-    Result<void> close() noexcept {
+    /// ends the pipe if that was the last one. A bound end's copy in a forked child: nothing happens.
+    void close() noexcept {
         if (hold_.bound()) {
-            if (!usable()) return Status::not_owner;
-            if (hold_.writes()) (void)out_.close();
-            if (hold_.reads()) (void)in_.close();
+            if (!usable()) return;
+            if (hold_.writes()) out_.close();
+            if (hold_.reads()) in_.close();
             // Killed here: the seats are held by the dead, and the other end closes once more what is closed.
             out_.detach();
             in_.detach();
         }
         if (hold_) hold_.close();
-        return {};
     }
 
     /// ok: receiving would not wait, for there is a message, the end of the pipe, or an error to be told. empty: it would.

@@ -57,8 +57,12 @@ class QueueSender {
     }
 
     /// Ends the queue for every process: pushes answer closed, readers get what is left, then closed; every sleeper wakes.
-    Result<void> close() noexcept {
-        return with_record([](auto& out) noexcept { return out.close(); });
+    /// A forked child's copy of a handle in use, or an empty object, ends nothing.
+    void close() noexcept {
+        (void)with_record([](auto& out) noexcept -> Result<void> {
+            out.close();
+            return {};
+        });
     }
 
     /// Values the queue holds at most, exactly as asked.

@@ -28,11 +28,11 @@ class StreamEnd {
 
     /// Ends the stream for good and wakes the sleepers of both sides. From the producer: the consumer gets what is left, then
     /// closed. From the consumer: later pushes answer closed, and what is left can still be read, here or by a successor.
-    Result<void> close() noexcept {
-        if (!end_.usable()) return Status::not_owner;
+    /// An empty object's, and a forked child's copy's, does nothing.
+    void close() noexcept {
+        if (!end_.usable()) return;
         account();
         end_.close();
-        return {};
     }
     /// Gives the seat back now, as the destructor does. The stream stays open for a successor.
     void detach() noexcept {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "shmring/detail/attach_refusal.hpp"
 #include "shmring/detail/setup_report.hpp"
 
 namespace shmring::detail {
@@ -13,12 +14,8 @@ bool Attendee::attend(std::shared_ptr<Segment> segment, Role role, const WaitPol
     std::error_code code;
     Participant participant = Participant::attach(*segment, role, code);
     if (code) {
-        error.code = code;
-        std::snprintf(error.text, sizeof error.text,
-                      "shmring: join \"%.*s\": no participant record (%u in all)",
-                      static_cast<int>(segment->name().size()), segment->name().data(),
-                      segment->geometry().participant_count);
-        return false;
+        SetupReport report(error, "join", segment->name());
+        return refuse_attach(report, code, segment->geometry().participant_count);
     }
     segment_ = std::move(segment);
     participant_ = std::move(participant);
@@ -51,12 +48,7 @@ void Attendee::wake_sleepers(Line& line, std::uint64_t count) noexcept {
 }
 
 void Attendee::wake_everybody() noexcept {
-    bool stroke_owed = false;
-    for (Line* line : {own_line_, peer_line_}) {
-        Events::notify_all(*line);
-        stroke_owed = Events::disarm(*line) || stroke_owed;
-    }
-    if (stroke_owed) strike_bell();
+    if (wake_both_sides<ShippedEnv>(*own_line_, *peer_line_)) strike_bell();
 }
 
 /// A bell that cannot be had is nobody's error here: the consumer's timer tells it, later.

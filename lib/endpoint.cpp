@@ -1,9 +1,9 @@
 // The slow paths of a stream's end: taking and leaving the seat, asking after the peer.
 #include "shmring/detail/endpoint.hpp"
 
-#include <cstdio>
 #include <utility>
 
+#include "shmring/detail/setup_report.hpp"
 #include "shmring/detail/spsc.hpp"
 
 namespace shmring::detail {
@@ -12,17 +12,19 @@ namespace {
 
 void describe_taken_seat(SetupError& error, const Segment& segment, Role role,
                          const Record& holder) noexcept {
-    error.code = make_error_code(errc::seat_taken);
-    std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": process %u is the %s",
-                  static_cast<int>(segment.name().size()), segment.name().data(),
-                  holder.process_id.load(relaxed), role == Role::producer ? "producer" : "consumer");
+    SetupReport report(error, "join", segment.name());
+    const char* const seat = role == Role::producer ? "producer" : "consumer";
+    const std::uint32_t process = holder.process_id.load(relaxed);  // for people
+    if (is_of_our_pid_namespace(holder))
+        (void)report.refuse(errc::seat_taken, "process %u is the %s", process, seat);
+    else
+        (void)report.refuse(errc::seat_taken,
+                            "a process of another PID namespace (number %u there) is the %s", process, seat);
 }
 
 void describe_ended_pipe(SetupError& error, const Segment& segment) noexcept {
-    error.code = make_error_code(errc::pipe_ended);
-    std::snprintf(error.text, sizeof error.text,
-                  "shmring: join \"%.*s\": this end of the pipe was closed, or its process died",
-                  static_cast<int>(segment.name().size()), segment.name().data());
+    (void)SetupReport(error, "join", segment.name())
+        .refuse(errc::pipe_ended, "this end of the pipe was closed, or its process died");
 }
 
 }  // namespace

@@ -106,6 +106,8 @@ const char* to_string(Status status) noexcept {
             return "overflow";
         case Status::invalid:
             return "invalid";
+        case Status::unavailable:
+            return "unavailable";
     }
     return "unknown";
 }

@@ -53,6 +53,11 @@ void introduce(Record& record, Role role) noexcept {
 
 }  // namespace
 
+bool is_of_our_pid_namespace(const Record& record) noexcept {
+    const std::uint64_t its = record.pid_namespace.load(relaxed);  // for people
+    return its != 0 && its == platform::process_identity().pid_namespace;
+}
+
 ParticipantTable::ParticipantTable(std::span<Record> records, std::uint64_t liveness_base, int descriptor,
                                    const platform::FileIdentity& file) noexcept
     : records_(records.data()),

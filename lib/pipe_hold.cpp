@@ -3,23 +3,12 @@
 
 #include <utility>
 
+#include "shmring/detail/attach_refusal.hpp"
 #include "shmring/detail/participants.hpp"
 #include "shmring/detail/pipe_watch.hpp"
 #include "shmring/detail/setup_report.hpp"
 
 namespace shmring::detail {
-
-namespace {
-
-/// What a call answers when it was the first use of its end and the end could not be bound.
-[[nodiscard]] Status status_of(const std::error_code& code) noexcept {
-    if (code == errc::seat_taken || code == errc::not_owner) return Status::not_owner;
-    if (code == errc::pipe_ended) return Status::closed;
-    if (code == errc::corrupt_positions) return Status::corrupt;
-    return Status::overflow;  // no record, no descriptor, no memory
-}
-
-}  // namespace
 
 PipeHold::PipeHold(std::shared_ptr<Segment> segment, PipeSide side, SetupError& error) noexcept
     : segment_(std::move(segment)), side_(side) {
@@ -32,7 +21,7 @@ PipeHold::PipeHold(std::shared_ptr<Segment> segment, PipeSide side, SetupError& 
     tether_ = platform::Tether::take(segment_->descriptor(), segment_->file_identity(),
                                      segment_->geometry().liveness_base + tether_byte_of(side), code);
     if (!code) return;
-    (void)report.refuse(code, "cannot take its tether");
+    (void)refuse_attach(report, code, segment_->geometry().participant_count);
     segment_.reset();
 }
 
@@ -62,7 +51,7 @@ Status PipeHold::begin_binding(SetupError& error) noexcept {
     if (seen == kBound) return Status::ok;
     if (token <= kClosed) {  // 0, or once in 2^62 processes
         (void)report.refuse(std::make_error_code(std::errc::not_enough_memory), "no token for this process");
-        return Status::overflow;
+        return Status::unavailable;
     }
     if (seen == kUnbound && state_.compare_exchange_strong(seen, token, acquire, relaxed))
         return Status::ok;  // [bind] acquire side
@@ -73,7 +62,7 @@ Status PipeHold::begin_binding(SetupError& error) noexcept {
 
 Status PipeHold::end_binding(bool done, const SetupError& error) noexcept {
     state_.store(done ? kBound : kUnbound, release);  // [bind] release side
-    if (!done) return status_of(error.code);
+    if (!done) return status_of_refusal(error.code);
     tether_.let_go();
     return Status::ok;
 }
@@ -97,7 +86,7 @@ int PipeHold::export_descriptor(SetupError& error) const noexcept {
     const int descriptor =
         platform::Tether::tied_descriptor(segment_->descriptor(), segment_->file_identity(),
                                           segment_->geometry().liveness_base + tether_byte_of(side_), code);
-    if (code) (void)report.refuse(code, "cannot open its memory anew");
+    if (code) (void)refuse_attach(report, code, segment_->geometry().participant_count);
     return descriptor;
 }
 

@@ -4,6 +4,12 @@
 #include <cstdio>
 #include <new>
 
+#include "shmring/detail/bell.hpp"
+#include "shmring/detail/env.hpp"
+#include "shmring/detail/event_count.hpp"
+#include "shmring/detail/mpmc_claims.hpp"
+#include "shmring/detail/spsc.hpp"
+
 namespace shmring::detail {
 
 std::shared_ptr<Segment> share_segment(Segment&& segment, SetupError& error) noexcept {
@@ -19,6 +25,26 @@ std::shared_ptr<Segment> share_segment(Segment&& segment, SetupError& error) noe
 void refuse_empty_ring(SetupError& error) noexcept {
     error.code = std::make_error_code(std::errc::bad_file_descriptor);
     std::snprintf(error.text, sizeof error.text, "shmring: join: this ring object holds no ring");
+}
+
+void end_stream(const Segment& segment) noexcept {
+    std::byte* const control = segment.at(segment.geometry().control_offset);
+    const auto wake = [&segment](auto& words) noexcept {
+        if (!wake_both_sides<ShippedEnv>(words.readable, words.writable)) return;
+        SetupError unused;  // a bell that cannot be had is nobody's error: the reader's timer tells it, later
+        Bell::of(segment, 0, false, unused).strike();
+    };
+    // Killed before the wake-up: the sleepers find the end of the stream when their bounded sleep ends.
+    if (const RingKind kind = segment.geometry().kind;
+        kind == RingKind::spsc || kind == RingKind::spsc_bytes) {
+        auto& words = *reinterpret_cast<SpscControl<ShippedEnv>*>(control);
+        close_stream(words, kProducerClosed | kConsumerClosed);
+        wake(words);
+    } else {
+        auto& words = *reinterpret_cast<MpmcControl<ShippedEnv>*>(control);
+        close_tail(words);
+        wake(words);
+    }
 }
 
 void throw_foreign_handle() {

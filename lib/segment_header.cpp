@@ -31,15 +31,30 @@ class Fnv1a {
     std::uint64_t value_ = 0xcbf2'9ce4'8422'2325;
 };
 
+/// What users call the capacity of a ring of this kind.
+[[nodiscard]] const char* capacity_option(RingKind kind) noexcept {
+    switch (kind) {
+        case RingKind::spsc_bytes:
+        case RingKind::mpmc_bytes:
+        case RingKind::pipe_bytes:
+        case RingKind::byte_tasks:
+            return "capacity_bytes";
+        default:
+            return "capacity";
+    }
+}
+
 [[nodiscard]] bool check_ranges(const SegmentSpec& spec, SetupReport& report) noexcept {
     if (spec.kind == RingKind::none) return report.refuse(errc::bad_option, "no kind of ring was named");
     if (!has_its_schema(spec, report)) return false;
+    const char* const capacity = capacity_option(spec.kind);
     if (spec.capacity == 0 || spec.capacity > kMaxCapacity)
-        return report.refuse(errc::bad_option, "capacity is %" PRIu64 ", it must be 1 to %" PRIu64,
-                             spec.capacity, kMaxCapacity);
+        return report.refuse(errc::bad_option, "%s is %" PRIu64 ", it must be %" PRIu64 " to %" PRIu64,
+                             capacity, spec.capacity, std::max<std::uint64_t>(spec.least_capacity, 1),
+                             kMaxCapacity);
     if (spec.capacity < spec.least_capacity)
-        return report.refuse(errc::bad_option, "capacity is %" PRIu64 ", what was asked for needs %" PRIu64,
-                             spec.capacity, spec.least_capacity);
+        return report.refuse(errc::bad_option, "%s is %" PRIu64 ", what was asked for needs %" PRIu64,
+                             capacity, spec.capacity, spec.least_capacity);
     if (spec.minimum_units > kMaxMinimumUnits)
         return report.refuse(errc::bad_option,
                              "with so few messages each takes %" PRIu64 " lines, it must be at most %" PRIu64,
@@ -48,7 +63,7 @@ class Fnv1a {
     if (has_records && !is_record_alignment(spec.element_alignment))
         return report.refuse(errc::bad_option, "alignment is %u, it must be 8 or 64", spec.element_alignment);
     if (has_records && spec.capacity < 2 * std::uint64_t{spec.element_alignment})
-        return report.refuse(errc::bad_option, "capacity is %" PRIu64 " bytes, an empty message needs %u",
+        return report.refuse(errc::bad_option, "capacity_bytes is %" PRIu64 ", an empty message needs %u",
                              spec.capacity, 2 * spec.element_alignment);
     if (spec.participants == 0 || spec.participants > kMaxParticipants)
         return report.refuse(errc::bad_option, "participants is %u, it must be 1 to %u", spec.participants,
@@ -123,9 +138,8 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     const std::uint64_t data_size = data_size_of(spec, spec.capacity, spec.pipe_shape);
     if (data_size == 0)
         return report.refuse(errc::bad_option,
-                             "capacity is %" PRIu64 ": with blocks of %u bytes that is more than %" PRIu64
-                             " bytes",
-                             spec.capacity, spec.block[1], kMaxSegmentSize);
+                             "%s is %" PRIu64 ": with blocks of %u bytes that is more than %" PRIu64 " bytes",
+                             capacity_option(spec.kind), spec.capacity, spec.block[1], kMaxSegmentSize);
 
     geometry.kind = spec.kind;
     geometry.participant_count = spec.participants;

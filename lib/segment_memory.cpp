@@ -1,6 +1,7 @@
 // Mapping a segment, and what the kernel is asked for beyond that.
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cerrno>
@@ -54,6 +55,24 @@ constexpr std::size_t kHugePageSize = std::size_t{2} << 20;  // where they are l
     return first + before;
 }
 
+bool refuse_mapping(int number, std::uint64_t size, SetupReport& report) noexcept {
+    struct rlimit locked {};
+    if (number == EAGAIN &&
+        ::getrlimit(RLIMIT_MEMLOCK, &locked) == 0)  // mmap's word for that limit, after mlockall()
+        return report.refuse_errno(ENOMEM,
+                                   "cannot map %" PRIu64
+                                   " bytes: this process locks its memory (mlockall) and may lock %" PRIu64
+                                   " bytes in all (ulimit -l)",
+                                   size, std::uint64_t{locked.rlim_cur});
+    if (number == ENOMEM)
+        return report.refuse_errno(
+            number,
+            "cannot map %" PRIu64
+            " bytes: too many mappings (vm.max_map_count), or no address space (ulimit -v)",
+            size);
+    return report.refuse_errno(number, "cannot map %" PRIu64 " bytes", size);
+}
+
 }  // namespace
 
 Mapping::~Mapping() {
@@ -70,7 +89,7 @@ bool Mapping::map(int descriptor, std::uint64_t size, bool huge_pages, SetupRepo
     if (start == MAP_FAILED) {
         const int number = errno;
         if (place != nullptr) ::munmap(place, size_);
-        return report.refuse_errno(number, "cannot map %" PRIu64 " bytes", size);
+        return refuse_mapping(number, size, report);
     }
     data_ = static_cast<std::byte*>(start);
     return true;

@@ -10,6 +10,8 @@
 
 #include <utility>
 
+#include "shmring/detail/attach_refusal.hpp"
+
 namespace shmring::detail {
 
 void Desk::give_up() noexcept {
@@ -74,11 +76,15 @@ Desk* Workbench::our_free_desk() noexcept {
 
 Desk* Workbench::another_desk() noexcept {
     if (Desk* const desk = our_free_desk(); desk != nullptr) return desk;
+    why_no_desk_ = Status::overflow;
     Desk* const place = empty_place();
     if (place == nullptr) return nullptr;
     std::error_code code;
     Participant participant = Participant::attach(leases_.records(), Role::desk, code);
-    if (code) return nullptr;
+    if (code) {
+        why_no_desk_ = status_of_refusal(code);
+        return nullptr;
+    }
     *place = Desk(std::move(participant), leases_);
     return place;
 }

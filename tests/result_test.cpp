@@ -19,7 +19,7 @@ namespace shmring::test {
 namespace {
 
 TEST(StatusNames, NumbersAndNamesAreThoseOfTheAbi) {
-    const std::array<std::pair<Status, const char*>, 13> expected = {{
+    const std::array<std::pair<Status, const char*>, 14> expected = {{
         {Status::ok, "ok"},
         {Status::empty, "empty"},
         {Status::full, "full"},
@@ -33,12 +33,13 @@ TEST(StatusNames, NumbersAndNamesAreThoseOfTheAbi) {
         {Status::interrupted, "interrupted"},
         {Status::overflow, "overflow"},
         {Status::invalid, "invalid"},
+        {Status::unavailable, "unavailable"},
     }};
     for (std::size_t number = 0; number != expected.size(); ++number) {
         EXPECT_EQ(static_cast<std::uint32_t>(expected[number].first), number);
         EXPECT_STREQ(to_string(expected[number].first), expected[number].second);
     }
-    EXPECT_STRNE(to_string(static_cast<Status>(13)), nullptr);
+    EXPECT_STRNE(to_string(static_cast<Status>(14)), nullptr);
     EXPECT_STRNE(to_string(static_cast<Status>(0xffff'ffff)), nullptr);
 }
 

@@ -48,6 +48,7 @@ const std::vector<Layer> kLayers = {
     {3, "messages on loan", {"detail/borrow_ledger.hpp"}, kAlgorithms},
     {3, "segment", {"segment.hpp"}, kAlgorithms},
     {3, "reports of set-up", {"detail/setup_report.hpp", "lib/setup_report.cpp"}, kAlgorithms},
+    {3, "refused handles", {"detail/attach_refusal.hpp", "lib/attach_refusal.cpp"}, kAlgorithms},
     {3,
      "segment header",
      {"detail/segment_header.hpp", "lib/segment_header.cpp", "lib/segment_check.cpp"},
@@ -110,8 +111,9 @@ const std::vector<Layer> kLayers = {
 };
 
 const std::set<std::string> kSeeTheOperatingSystem = {
-    "lib/platform_linux.cpp", "lib/platform_liveness.cpp",   "lib/segment.cpp",      "lib/segment_file.cpp",
-    "lib/segment_memory.cpp", "lib/segment_storage.cpp",     "lib/participants.cpp", "lib/segment_bell.cpp",
+    "lib/platform_linux.cpp", "lib/platform_liveness.cpp",   "lib/segment.cpp",
+    "lib/segment_file.cpp",   "lib/segment_memory.cpp",      "lib/segment_storage.cpp",
+    "lib/participants.cpp",   "lib/segment_bell.cpp",        "lib/attach_refusal.cpp",
     "lib/bell.cpp",           "lib/readable_descriptor.cpp",
 };
 const std::set<std::string> kDependOnTheBuild = {"include/shmring/detail/atomic.hpp",

@@ -31,7 +31,8 @@ namespace shmring {
 /// of unfinished tasks that a death could leave wrong: join() looks whether any task is left. If a worker dies with tasks in hand, other
 /// handles find out within about a liveness period, while they wait or now and then as they pop, and do as the queue's Delivery says.
 ///
-/// A handle has at most 64 tasks in hand, each of which takes a participant record; pop answers overflow when there is none for another.
+/// A handle has at most 64 tasks in hand, each of which takes a participant record; pop answers overflow when there is none for another,
+/// and unavailable when the system refused what taking one needs.
 /// Origin: of the idea, Python's multiprocessing.JoinableQueue, which counts with a semaphore.
 template <class T>
 class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueueOptions>,
@@ -89,7 +90,8 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// has one in hand. What the workers did is visible then.
     /// peer_lost: all is done but tasks were lost with their workers since this handle last said so (at_most_once); or a dead worker's
     /// task waits and there is no worker left but this handle (at_least_once): it stays for one who comes, and join() may be called
-    /// again. interrupted: by `stop`. overflow: no participant record was free.
+    /// again. interrupted: by `stop`. overflow: no participant record was free; unavailable: the system refused what taking
+    /// one needs.
     /// corrupt: the ring's positions are none.
     [[nodiscard]] Result<void> join(const std::stop_token& stop = {}) noexcept {
         return join_by(detail::platform::kNever, stop);
@@ -161,13 +163,13 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             bench_.reset(new (std::nothrow) detail::Workbench(segment_));
         return bench_ != nullptr;
     }
-    [[nodiscard]] bool bind_reader() noexcept {
-        if (in_) [[likely]]
-            return true;
-        if (!bind_bench()) return false;
+    [[nodiscard]] std::error_code bind_reader() noexcept {
         std::error_code code;
+        if (in_) [[likely]]
+            return code;
+        if (!bind_bench()) return std::make_error_code(std::errc::not_enough_memory);
         in_ = detail::TaskReader<Lane>(ring_.consumer(policy_, code));
-        return !code;
+        return code;
     }
     [[nodiscard]] Result<Task<T>> pop_by(std::uint64_t deadline_ns,
                                          const std::stop_token& stop) noexcept(kNothrow) {
@@ -176,8 +178,8 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// `call(attempt)` repeats the attempt as often as it takes.
     template <class Call>
     [[nodiscard]] Result<Task<T>> taking(Call&& call) noexcept(kNothrow) {
-        if (!bind_reader()) [[unlikely]]
-            return this->no_end();
+        if (const std::error_code code = bind_reader()) [[unlikely]]
+            return this->no_end(code);
         if (!in_.usable()) [[unlikely]]
             return Status::not_owner;
         const auto settle_past = [this](const detail::Participant& taken) noexcept {
@@ -190,7 +192,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         if (free == nullptr) [[unlikely]] {
             adopted = bench_->adopt(in_ring);  // it may be the dead who hold all the records
             if (adopted == nullptr) free = bench_->free_desk(settle_past);
-            if (adopted == nullptr && free == nullptr) return Status::overflow;
+            if (adopted == nullptr && free == nullptr) return bench_->why_no_desk();
         }
         auto attempt = [&]() noexcept {
             if (adopted == nullptr && bench_->is_time_to_look(missed)) [[unlikely]]
@@ -217,7 +219,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     }
 
     [[nodiscard]] Result<void> join_by(std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {
-        if (!bind_bench()) return this->no_end();
+        if (!bind_bench()) return this->no_end(std::make_error_code(std::errc::not_enough_memory));
         return this->with_record([&](auto& out) noexcept -> Result<void> {
             if (!out.usable()) return Status::not_owner;
             const auto left = Lane::unfinished(*segment_);

@@ -26,8 +26,8 @@ class Pipe;
 /// sent, then answers `closed` for ever; peer() tells which it was. A death is noticed within one liveness period (100 ms by default) of
 /// the moment the kernel let the dead process's lock go; a close at once.
 ///
-/// Statuses of every call beside its own: not_owner (another process has this end), overflow (first use: no participant record,
-/// descriptor or memory was free), corrupt (the segment holds what no correct program writes), invalid (this end of a one-way pipe
+/// Statuses of every call beside its own: not_owner (another process has this end), unavailable (first use: the system refused a
+/// descriptor, a page or a lock; bind() says which), corrupt (the segment holds what no correct program writes), invalid (this end of a one-way pipe
 /// does not send, or does not receive).
 template <class T>
 class PipeEnd : public detail::PipeEndBase<typename detail::PipeLaneOf<T>::type> {

@@ -29,8 +29,9 @@ namespace shmring {
 ///
 /// One Queue object is a handle for one thread at a time. It takes a participant record when it first pushes, and another when it first
 /// pops, so one made before fork() and not used yet serves parent and child; once used, it is its process's, and answers not_owner in
-/// a forked child, which makes its own by attach(). Deaths, order and statuses: as for MpmcRing. overflow: no participant record was
-/// free when the handle was first used (bind_producer() and bind_consumer() say so by an exception).
+/// a forked child, which makes its own by attach(). Deaths, order and statuses: as for MpmcRing. A handle's first use answers
+/// overflow when every participant record is held, and unavailable when the system refused a descriptor, a page or a lock;
+/// bind_producer() and bind_consumer() say by an exception which it was.
 template <class T>
 class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
               public detail::QueueSender<T, typename detail::LaneOf<T>::type>,
@@ -154,7 +155,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
         if (!in_) [[unlikely]] {
             std::error_code code;
             in_ = ring_.consumer(policy_, code);
-            if (code) return this->no_end();
+            if (code) return this->no_end(code);
         }
         return call(in_);
     }

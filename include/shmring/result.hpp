@@ -26,8 +26,12 @@ enum class Status : std::uint32_t {
     corrupt = 8,       ///< the segment holds what no correct program writes
     not_owner = 9,     ///< this handle belongs to another process (it was bound before a fork)
     interrupted = 10,  ///< the wait was cancelled by its stop token, or by a signal where that was asked for
-    overflow = 11,     ///< more was given back than was taken
+    overflow =
+        11,  ///< more than there can be: claims or views in hand, participant records, calls of task_done()
     invalid = 12,  ///< the call makes no sense: the wrong end of a one-way pipe, a part outside its buffer
+    /// The handle's first use, and the system refused what a handle takes: a descriptor for a moment, a page, a lock. The handle's bind
+    /// calls say in words what it was; it may work later.
+    unavailable = 13,
 };
 
 /// The English name of a status, as in this file. Never null, static storage.

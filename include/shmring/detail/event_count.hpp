@@ -176,4 +176,16 @@ class EventCount {
     }
 };
 
+/// Everybody on both sides looks again: at the end of a stream, after a repair. True: somebody waits for the bell, and the caller
+/// strikes it.
+template <class Env>
+[[nodiscard]] bool wake_both_sides(EventLine<Env>& one, EventLine<Env>& other) noexcept {
+    bool stroke_owed = false;
+    for (EventLine<Env>* line : {&one, &other}) {
+        EventCount<Env>::notify_all(*line);
+        stroke_owed = EventCount<Env>::disarm(*line) || stroke_owed;
+    }
+    return stroke_owed;
+}
+
 }  // namespace shmring::detail

@@ -24,8 +24,10 @@ namespace shmring {
 struct Blocker {
     std::uint32_t process_id = 0;
     std::uint32_t thread_id = 0;  ///< of the thread that attached the handle
-    bool is_consumer = false;     ///< it is reading (writers stand still), not writing (readers stand still)
-    std::uint64_t position = 0;   ///< number of the message since the ring was made
+    bool is_elsewhere =
+        false;  ///< in another PID namespace (a container): those numbers are its, and mean others here
+    bool is_consumer = false;    ///< it is reading (writers stand still), not writing (readers stand still)
+    std::uint64_t position = 0;  ///< number of the message since the ring was made
     std::chrono::nanoseconds since{0};  ///< how long this handle has seen it there; 0 at the first look
 };
 
@@ -82,6 +84,7 @@ class MemberEnd {
         found.is_consumer = side == ClaimSide::read;
         found.process_id = roll.record(index).process_id.load(relaxed);  // for people
         found.thread_id = roll.record(index).thread_id.load(relaxed);
+        found.is_elsewhere = !is_of_our_pid_namespace(roll.record(index));
         const std::uint64_t now = ShippedEnv::now();
         if (!seen_ || seen_->position != found.position || seen_->is_consumer != found.is_consumer) {
             seen_ = found;

@@ -48,6 +48,10 @@ static_assert(ParticipantId::of(kMaxParticipants - 1, 1).index() == kMaxParticip
 
 using Record = ParticipantRecord<ShippedEnv>;
 
+/// Whether the numbers of a record's process and thread mean something here, and no other process by accident: its holder is not in a
+/// container with numbers of its own. False also where that cannot be known (no /proc).
+[[nodiscard]] bool is_of_our_pid_namespace(const Record& record) noexcept;
+
 enum class Life { alive, dead, unknown };
 
 /// Where the records are, and which file their locks are in. Copyable; does not own the descriptor. To be

@@ -42,7 +42,7 @@ class PipeHold {
         return state_.load(acquire) == kBound;  // [bind] acquire side
     }
 
-    /// Binds it, unless that is done: `take(error)` takes the seats, called by one thread at a time. Answers as status_of().
+    /// Binds it, unless that is done: `take(error)` takes the seats, called by one thread at a time. Answers as status_of_refusal().
     template <class Take>
     [[nodiscard]] Status bind(Take&& take, SetupError& error) noexcept {
         for (;;) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "shmring/codec.hpp"
+#include "shmring/detail/attach_refusal.hpp"
 #include "shmring/detail/ring_object.hpp"
 #include "shmring/message.hpp"
 #include "shmring/result.hpp"
@@ -20,7 +21,8 @@
 
 namespace shmring::detail {
 
-/// Takes a participant record when it is first used. overflow: none was free; not_owner: an empty object, or a forked child's copy.
+/// Takes a participant record when it is first used. overflow: none was free; unavailable: the system refused a descriptor, a page or a
+/// lock; not_owner: an empty object, or a forked child's copy.
 template <class T, class Lane>
 class QueueSender {
  public:
@@ -57,12 +59,13 @@ class QueueSender {
     }
 
     /// Ends the queue for every process: pushes answer closed, readers get what is left, then closed; every sleeper wakes.
-    /// A forked child's copy of a handle in use, or an empty object, ends nothing.
+    /// Needs no participant record: it works although others hold them all, and takes none. A forked child's copy of a handle in use,
+    /// or an empty object, ends nothing.
     void close() noexcept {
-        (void)with_record([](auto& out) noexcept -> Result<void> {
-            out.close();
-            return {};
-        });
+        if (out_)
+            out_.close();
+        else if (ring_)
+            ring_.close();
     }
 
     /// Values the queue holds at most, exactly as asked.
@@ -85,14 +88,16 @@ class QueueSender {
         if (segment_ != nullptr) ring_ = RingAccess::make<typename Lane::Ring>(segment_);
     }
 
-    /// Why there is no end to call.
-    [[nodiscard]] Status no_end() const noexcept { return ring_ ? Status::overflow : Status::not_owner; }
+    /// Why there is no end to call, where taking it failed with `code`.
+    [[nodiscard]] Status no_end(const std::error_code& code) const noexcept {
+        return ring_ ? status_of_refusal(code) : Status::not_owner;
+    }
     template <class Call>
     [[nodiscard]] Result<void> with_record(Call&& call) noexcept {
         if (!out_) [[unlikely]] {
             std::error_code code;
             out_ = ring_.producer(policy_, code);
-            if (code) return no_end();
+            if (code) return no_end(code);
         }
         return call(out_);
     }

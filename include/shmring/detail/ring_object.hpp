@@ -17,6 +17,10 @@ void refuse_empty_ring(SetupError& error) noexcept;
 /// For handles in a forked child that are their parent's: throws std::system_error, errc::not_owner.
 [[noreturn]] void throw_foreign_handle();
 
+/// Ends the stream of a ring (not of a pipe) for every process, and wakes all sleepers: no more is written, what is left can be read.
+/// For whoever has the segment: it takes no participant record.
+void end_stream(const Segment& segment) noexcept;
+
 /// How a facade makes a ring of a segment that it came by itself.
 struct RingAccess {
     template <class Ring>
@@ -61,6 +65,12 @@ class RingObject : public RingFactory<Ring, Options> {
     }
     [[nodiscard]] Consumer consumer(const WaitPolicy& policy, std::error_code& code) const noexcept {
         return end_or_code<Consumer>(policy, code);
+    }
+
+    /// Ends the stream for every process, by somebody who need not be a participant: it works although every participant record is
+    /// held. Writers get closed, readers what is left, then closed; every sleeper wakes. Of an empty object: nothing.
+    void close() const noexcept {
+        if (segment_ != nullptr) end_stream(*segment_);
     }
 
     /// Not of an empty object.

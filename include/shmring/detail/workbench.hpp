@@ -56,6 +56,9 @@ class Workbench {
     void take_off_guard(const Desk& desk) noexcept;
     [[nodiscard]] Result<void> finish_oldest() noexcept;
 
+    /// Why free_desk() had none last: overflow (our hands are full, or every record is held), or unavailable.
+    [[nodiscard]] Status why_no_desk() const noexcept { return why_no_desk_; }
+
     /// Now and then: whether a liveness period has passed since the last time. `often`: look at the clock; else at every 64th call.
     [[nodiscard]] bool is_time_to_look(bool often) noexcept {
         return (often || ++calls_ % kCallsPerLook == 0) && period_passed();
@@ -122,6 +125,7 @@ class Workbench {
     std::size_t count_ = 0;                             // of the places that were ever used
     Desk taken_over_{};                                 // while it is not decided what becomes of its task
     std::uint64_t next_unguarded_ = 0;
+    Status why_no_desk_ = Status::overflow;
     std::uint32_t calls_ = 0;
     LivenessClock looks_{};
 };

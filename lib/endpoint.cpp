@@ -29,6 +29,12 @@ void describe_ended_pipe(SetupError& error, const Segment& segment) noexcept {
 
 }  // namespace
 
+PeerState ask_seat(const Segment& segment, ShippedEnv::Atom<std::uint64_t>& seat) noexcept {
+    const ParticipantTable table(segment);
+    return peer_state(
+        examine_seat(seat, [&table](ParticipantId holder) noexcept { return table.life_of(holder); }));
+}
+
 Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Control& control, Role role,
                         const WaitPolicy& policy, const PipeWatch& watch, SetupError& error) noexcept {
     Endpoint end;
@@ -58,6 +64,8 @@ Endpoint Endpoint::take(std::shared_ptr<Segment> segment, Control& control, Role
     const std::byte* first = end.segment().at(end.segment().geometry().control_offset);
     const bool is_first_lane = reinterpret_cast<const std::byte*>(&control) == first;
     end.wait_at(control.readable, control.writable, is_first_lane ? 0 : 1);
+    // Who waits for us to come sleeps where it waits for messages or room. There is nothing to read or write yet: no stroke of the bell.
+    Events::pass_on(role == Role::producer ? control.readable : control.writable);
     return end;
 }
 
@@ -85,6 +93,24 @@ void Endpoint::examine_peer() noexcept {
     if (watch_) return watch_.examine(participant_.table());
     (void)examine_seat(
         *peer_seat_, [this](ParticipantId holder) noexcept { return participant_.table().life_of(holder); });
+}
+
+PeerState Endpoint::peer() const noexcept {
+    return control_ != nullptr ? ask_seat(segment(), *peer_seat_) : PeerState::never_came;
+}
+
+Status Endpoint::await_peer(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {
+    const auto met = [this, not_yet]() noexcept {
+        if (seat_state(peer_seat_->load(acquire)) == SeatState::held)  // [seat] acquire side
+            return Status::ok;
+        return closed() ? Status::closed : not_yet;
+    };
+    for (;;) {
+        const Status status = wait(not_yet, deadline_ns, stop, met, []() noexcept {});
+        if (status != Status::ok) return status;
+        examine_peer();  // who has it may be dead, and nobody has asked yet
+        if (met() == Status::ok) return status;
+    }
 }
 
 }  // namespace shmring::detail

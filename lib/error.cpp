@@ -1,7 +1,8 @@
-// The words for Status and errc.
+// The words for Status, PeerState and errc.
 
 #include <string>
 
+#include "shmring/peer.hpp"
 #include "shmring/result.hpp"
 
 namespace shmring {
@@ -108,6 +109,20 @@ const char* to_string(Status status) noexcept {
             return "invalid";
         case Status::unavailable:
             return "unavailable";
+    }
+    return "unknown";
+}
+
+const char* to_string(PeerState state) noexcept {
+    switch (state) {
+        case PeerState::never_came:
+            return "never_came";
+        case PeerState::here:
+            return "here";
+        case PeerState::left:
+            return "left";
+        case PeerState::dead:
+            return "dead";
     }
     return "unknown";
 }

@@ -99,6 +99,18 @@ Life ParticipantTable::life_of(ParticipantId id) const noexcept {
     return Life::unknown;
 }
 
+std::uint32_t ParticipantTable::count_living(Role role) const noexcept {
+    const auto bit = static_cast<std::uint32_t>(role);
+    std::uint32_t count = 0;
+    for (std::uint32_t index = 0; index != count_; ++index) {
+        const std::uint64_t incarnation =
+            records_[index].incarnation.load(acquire);  // [attach] acquire side, [detach] acquire side
+        const bool has_role = (records_[index].role.load(acquire) & bit) != 0;  // [role] acquire side
+        if (has_role && life_of(ParticipantId::of(index, incarnation)) != Life::dead) ++count;
+    }
+    return count;
+}
+
 Participant::Participant(Participant&& other) noexcept
     : table_(other.table_),
       record_(std::exchange(other.record_, nullptr)),

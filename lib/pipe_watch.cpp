@@ -25,17 +25,17 @@ void PipeWatch::examine(const ParticipantTable& table) const noexcept {
     if (!has_hung_up() && is_gone(table)) hang_up();
 }
 
-EndState PipeWatch::state() const noexcept {
-    EndState state = EndState::unbound;
+PeerState PipeWatch::state() const noexcept {
+    PeerState state = PeerState::never_came;
     for (const Seat* seat : seats()) {
         switch (seat_state(seat->load(relaxed))) {  // read for people: nothing is taken from it
             case SeatState::vacated:
-                return EndState::closed;
+                return PeerState::left;
             case SeatState::lost:
-                state = EndState::dead;
+                state = PeerState::dead;
                 break;
             case SeatState::held:
-                if (state == EndState::unbound) state = EndState::bound;
+                if (state == PeerState::never_came) state = PeerState::here;
                 break;
             case SeatState::never_taken:
                 break;

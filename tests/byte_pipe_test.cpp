@@ -166,7 +166,7 @@ TEST_F(BytePipeTest, AProcessThatPolledAndDiedHasTakenNoPartOfAMessage) {
     Status status = Status::ok;
     while (status == Status::ok) status = ends.first.try_send_for(bytes_of("more"), 20s).error();
     EXPECT_EQ(status, Status::closed);
-    EXPECT_EQ(ends.first.peer(), EndState::dead);
+    EXPECT_EQ(ends.first.peer(), PeerState::dead);
 }
 
 TEST_F(BytePipeTest, AMessageLargerThanHalfThePipeIsTooLargeAtOnce) {

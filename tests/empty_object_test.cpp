@@ -296,7 +296,7 @@ template <class End>
 void expect_no_pipe_end(End& end) {
     EXPECT_FALSE(end);
     EXPECT_FALSE(end.readable() || end.writable());
-    EXPECT_EQ(end.peer(), EndState::closed);
+    EXPECT_EQ(end.peer(), PeerState::left);
     EXPECT_EQ(end.poll().error(), Status::closed);
     EXPECT_EQ(end.poll_for(1h).error(), Status::closed);
     EXPECT_TRUE(end.eof());

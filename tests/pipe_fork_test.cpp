@@ -33,7 +33,7 @@ class PipeFork : public testing::Test {
     /// The peer's end is only unbound: there is nothing yet, for many liveness periods.
     static void expect_waiting(NumberEnd& end) {
         EXPECT_EQ(end.try_recv_for(30ms).error(), Status::timed_out);
-        EXPECT_EQ(end.peer(), EndState::unbound);
+        EXPECT_EQ(end.peer(), PeerState::never_came);
     }
 
     std::pair<NumberEnd, NumberEnd> ends = Numbers::pair({.capacity = 4, .liveness_period = 2ms});
@@ -85,7 +85,7 @@ TEST_F(PipeFork, WhoComesSecondToAnEndIsToldThatItIsTaken) {
     std::error_code code;
     there.bind(code);
     EXPECT_EQ(code, errc::seat_taken);
-    EXPECT_EQ(here.peer(), EndState::bound);
+    EXPECT_EQ(here.peer(), PeerState::here);
     go.let_through();
     EXPECT_TRUE(child.join().exited_with(0));
 }
@@ -97,7 +97,7 @@ TEST_F(PipeFork, AChildThatDiesBeforeItsFirstUseIsMissedOnceTheParentClosedItsCo
     child.kill(SIGKILL);
     EXPECT_TRUE(child.join().killed_by(SIGKILL));
     expect_gone(here);
-    EXPECT_EQ(here.peer(), EndState::dead);
+    EXPECT_EQ(here.peer(), PeerState::dead);
 }
 
 TEST_F(PipeFork, AChildThatExitsWithoutEverUsingItsEndIsMissed) {
@@ -209,7 +209,7 @@ TEST_F(PipeFork, ABoundEndThatDiesIsMissedWhateverCopiesThereAre) {
             EXPECT_EQ(*pipe.first.recv(), 8U) << "what was acknowledged";
         }
         expect_gone(pipe.first);
-        EXPECT_EQ(pipe.first.peer(), EndState::dead);
+        EXPECT_EQ(pipe.first.peer(), PeerState::dead);
         EXPECT_EQ(pipe.second.send(1).error(), Status::closed) << "our unbound copy comes too late";
         std::error_code code;
         pipe.second.bind(code);
@@ -225,7 +225,7 @@ TEST_F(PipeFork, AStoppedPeerIsAlive) {
     EXPECT_EQ(*here.recv(), 1U);
     child.kill(SIGSTOP);
     EXPECT_EQ(here.try_recv_for(50ms).error(), Status::timed_out);
-    EXPECT_EQ(here.peer(), EndState::bound);
+    EXPECT_EQ(here.peer(), PeerState::here);
     ASSERT_TRUE(here.send(2));
     child.kill(SIGCONT);
     EXPECT_TRUE(child.join().exited_with(0));

@@ -88,7 +88,7 @@ TEST(NamedPipe, AnEndThatNobodyHasTakenYetIsWaitedFor) {
     EXPECT_EQ(here.try_recv_for(30ms).error(), Status::timed_out);
     { auto never_used = Numbers::open(name).second(); }
     EXPECT_EQ(here.try_recv_for(30ms).error(), Status::timed_out) << "nobody is missed who was never there";
-    EXPECT_EQ(here.peer(), EndState::unbound);
+    EXPECT_EQ(here.peer(), PeerState::never_came);
 }
 
 TEST(NamedPipe, AnEndThatIsHeldCannotBeTakenAndAnEndThatIsGoneHasNoSuccessor) {
@@ -130,7 +130,7 @@ TEST(NamedPipe, ADeadEndHasNoSuccessor) {
     EXPECT_EQ(code, errc::pipe_ended);
     EXPECT_EQ(*here.recv(), 5U);
     EXPECT_EQ(here.recv().error(), Status::closed);
-    EXPECT_EQ(here.peer(), EndState::dead);
+    EXPECT_EQ(here.peer(), PeerState::dead);
 }
 
 TEST(NamedPipe, IsOpenedInTheDirectionsItWasMadeWith) {

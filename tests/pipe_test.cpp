@@ -126,7 +126,7 @@ TYPED_TEST(AnyPipe, AfterTheOtherEndClosedOneDrainsAndThenGetsClosedForEver) {
         EXPECT_EQ(this->there.try_recv().error(), Status::closed);
         EXPECT_EQ(this->there.try_recv_for(20s).error(), Status::closed);
     }
-    EXPECT_EQ(this->there.peer(), EndState::closed);
+    EXPECT_EQ(this->there.peer(), PeerState::left);
     EXPECT_TRUE(this->there.readable() && this->there.writable()) << "a direction is not a state";
 }
 
@@ -262,7 +262,7 @@ TYPED_TEST(AnyPipe, MovesWithItsEnds) {
 
 TEST(Pipe, AnEmptyEndHoldsNothing) {
     PipeEnd<int> none;
-    EXPECT_EQ(none.peer(), EndState::closed);
+    EXPECT_EQ(none.peer(), PeerState::left);
     EXPECT_EQ(*wait_any(none), 0U) << "its calls need not wait";
     EXPECT_FALSE(none);
     EXPECT_EQ(none.try_send(1).error(), Status::closed);
@@ -313,7 +313,7 @@ TEST(Pipe, AnEndThatCouldNotBeBoundIsStillUnboundAndMayBeBoundLater) {
     here.bind(code);
     EXPECT_EQ(code, errc::participants_exhausted);
     EXPECT_EQ(here.send(1).error(), Status::overflow);
-    EXPECT_EQ(there.peer(), EndState::unbound);
+    EXPECT_EQ(there.peer(), PeerState::never_came);
     EXPECT_EQ(there.try_recv_for(20ms).error(), Status::timed_out) << "nobody is missed";
     crowd.pop_back();
     ASSERT_TRUE(here.send(2));

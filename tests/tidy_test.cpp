@@ -26,7 +26,7 @@ const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_
 /// The layers of docs/design.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
 /// where one of them builds on the other; the last column is what a row must not know although it stands higher.
 const std::vector<Layer> kLayers = {
-    {0, "vocabulary", {"detail/atomic.hpp", "message.hpp", "result.hpp", "lib/error.cpp"}},
+    {0, "vocabulary", {"detail/atomic.hpp", "message.hpp", "peer.hpp", "result.hpp", "lib/error.cpp"}},
     {0, "encodings", {"codec.hpp"}},
     {1, "platform", {"detail/platform.hpp", "lib/platform_linux.cpp", "lib/platform_liveness.cpp"}},
     {2, "division", {"detail/divider.hpp"}},
@@ -77,6 +77,7 @@ const std::vector<Layer> kLayers = {
     {4, "attendees", {"detail/attendee.hpp", "lib/attendee.cpp"}},
     {4, "watching an end of a pipe", {"detail/pipe_watch.hpp", "lib/pipe_watch.cpp"}},
     {4, "endpoints", {"detail/endpoint.hpp", "lib/endpoint.cpp"}},
+    {4, "waiting for a peer", {"detail/await_verbs.hpp"}},
     {4, "ends of a stream", {"detail/stream_end.hpp"}},
     {4, "members", {"detail/member.hpp", "lib/member.cpp"}},
     {4, "ends of a member", {"detail/member_end.hpp"}},

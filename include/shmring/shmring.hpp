@@ -9,6 +9,7 @@
 #include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"
 #include "shmring/options.hpp"
+#include "shmring/peer.hpp"
 #include "shmring/pipe.hpp"
 #include "shmring/queue.hpp"
 #include "shmring/result.hpp"

@@ -282,8 +282,8 @@ class PipeStorm {
             EXPECT_EQ(ours.try_send(Traffic::make({1, 0})).error(), Status::closed);
         }
         EXPECT_EQ(board.to_victim.receiver.fault.load(), 0U) << "what the victim received; victim " << state;
-        EXPECT_NE(ours.peer(), EndState::unbound);
-        EXPECT_NE(ours.peer(), EndState::bound);
+        EXPECT_NE(ours.peer(), PeerState::never_came);
+        EXPECT_NE(ours.peer(), PeerState::here);
         received_ += board.to_survivor.receiver.received.load();
         received_by_victims_ += board.to_victim.receiver.received.load();
     }

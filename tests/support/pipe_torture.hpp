@@ -200,8 +200,8 @@ class PipeTorture {
             if (status != Status::closed) return 32;
         }
         state_->log.progress_ns.store(detail::platform::monotonic_ns(), std::memory_order_release);
-        const EndState peer = end.peer();
-        return peer == EndState::dead || peer == EndState::closed ? 0 : 33;
+        const PeerState peer = end.peer();
+        return peer == PeerState::dead || peer == PeerState::left ? 0 : 33;
     }
 
     // ---- the victim ------------------------------------------------------------------------------------------------

@@ -11,11 +11,15 @@
 #include "shmring/detail/layout.hpp"
 #include "shmring/detail/pipe_watch.hpp"
 #include "shmring/detail/seats.hpp"
+#include "shmring/peer.hpp"
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"
 #include "shmring/wait.hpp"
 
 namespace shmring::detail {
+
+/// How who has this seat of a ring of `segment` stands: asks whether they live.
+[[nodiscard]] PeerState ask_seat(const Segment& segment, ShippedEnv::Atom<std::uint64_t>& seat) noexcept;
 
 /// Move-only. One thread at a time.
 class Endpoint : public Attendee {
@@ -47,6 +51,11 @@ class Endpoint : public Attendee {
     void refuse_corrupt(SetupError& error) noexcept;
     /// Asks whether the peer lives, and marks its seat when it does not. A system call.
     void examine_peer() noexcept;
+    /// How the peer stands: asks whether it lives.
+    [[nodiscard]] PeerState peer() const noexcept;
+    /// Waits until somebody living has the peer's seat: ok, closed (ended, and nobody has it), peer_lost, or as wait().
+    [[nodiscard]] Status await_peer(Status not_yet, std::uint64_t deadline_ns,
+                                    const std::stop_token& stop) noexcept;
     /// Ends the stream from this side and wakes everybody.
     void close() noexcept;
     [[nodiscard]] bool closed() const noexcept { return control_->closed.load(relaxed) != 0; }

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "shmring/detail/member_end.hpp"
+#include "shmring/detail/participants.hpp"
 #include "shmring/detail/ring_object.hpp"
 #include "shmring/segment.hpp"
 
@@ -35,6 +36,15 @@ class MemberRing : public RingObject<Ring, ProducerEnd, ConsumerEnd, Options> {
         if (!*this) return {};
         const Control& words = control(this->segment());
         return {words.skipped.load(relaxed), words.lost.load(relaxed), words.redelivered.load(relaxed)};
+    }
+
+    /// How many handles that write, or read, there are in all processes; those of the dead are not counted. A look at each participant's
+    /// record, and a system call or two for each handle.
+    [[nodiscard]] std::uint32_t count_producers() const noexcept {
+        return *this ? ParticipantTable(this->segment()).count_living(Role::producer) : 0;
+    }
+    [[nodiscard]] std::uint32_t count_consumers() const noexcept {
+        return *this ? ParticipantTable(this->segment()).count_living(Role::consumer) : 0;
     }
 
  protected:

@@ -70,6 +70,8 @@ class ParticipantTable {
     /// Whether deaths can be noticed: false where no file was given for the locks.
     [[nodiscard]] bool crash_recovery() const noexcept { return descriptor_ >= 0; }
 
+    /// How many records have `role` and are not known to be let go by their holder, or to be a dead one's. A system call for each.
+    [[nodiscard]] std::uint32_t count_living(Role role) const noexcept;
     /// Dead: this holding of the record is over, by detach() or by death. An id that nobody can hold is
     /// `dead`, too. Unknown: no crash recovery and no detach() seen, or the descriptor is not our file any
     /// more. Nobody may take that for a death. Alive may be out of date when it arrives, and is briefly wrong

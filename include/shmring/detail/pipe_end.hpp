@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "shmring/detail/await_verbs.hpp"
 #include "shmring/detail/glances.hpp"
 #include "shmring/detail/participants.hpp"
 #include "shmring/detail/pipe_hold.hpp"
@@ -24,7 +25,7 @@
 namespace shmring::detail {
 
 template <class Lane>
-class PipeEndBase {
+class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
     using Producer = typename Lane::Producer;
     using Consumer = typename Lane::Consumer;
 
@@ -99,8 +100,8 @@ class PipeEndBase {
         return (ready == Status::ok ? peek() : ready) == Status::closed;
     }
     /// How the other end stands. Asks whether it lives, by a system call or two.
-    [[nodiscard]] EndState peer() const noexcept {
-        if (!hold_) return EndState::closed;
+    [[nodiscard]] PeerState peer() const noexcept {
+        if (!hold_) return PeerState::left;
         const PipeWatch other = watch(other_side(hold_.side()));
         other.examine(ParticipantTable(segment()));
         return other.state();
@@ -193,6 +194,16 @@ class PipeEndBase {
     [[nodiscard]] const Consumer& consumer() const noexcept { return in_; }
 
  private:
+    friend class AwaitVerbs<PipeEndBase>;
+
+    /// Binds this end, too.
+    [[nodiscard]] Result<void> await_peer_by(std::uint64_t deadline_ns,
+                                             const std::stop_token& stop) noexcept {
+        SetupError error;
+        if (const Status status = begin(error); status != Status::ok) return status;
+        return hold_.writes() ? PipeAccess::await_peer(out_, deadline_ns, stop)
+                              : PipeAccess::await_peer(in_, deadline_ns, stop);
+    }
     [[nodiscard]] auto period_ns() const noexcept {
         return [this]() noexcept { return hold_.segment()->geometry().liveness_period_ns; };
     }

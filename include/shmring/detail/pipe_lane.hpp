@@ -38,6 +38,11 @@ struct PipeAccess {
         return end.peek();
     }
     template <class Side, Role kRole>
+    [[nodiscard]] static Result<void> await_peer(StreamEnd<Side, kRole>& end, std::uint64_t deadline_ns,
+                                                 const std::stop_token& stop) noexcept {
+        return end.await_peer_by(deadline_ns, stop);
+    }
+    template <class Side, Role kRole>
     static void examine(StreamEnd<Side, kRole>& end) noexcept {
         if (end.end_.usable()) end.end_.examine_peer();
     }

@@ -21,19 +21,10 @@
 #include "shmring/detail/participants.hpp"
 #include "shmring/detail/pipe_layout.hpp"
 #include "shmring/detail/platform.hpp"
+#include "shmring/peer.hpp"
 #include "shmring/segment.hpp"
 
-namespace shmring {
-
-/// How an end of a pipe stands.
-enum class EndState {
-    unbound,  ///< nobody has used it yet
-    bound,    ///< somebody has; whether they live is asked about once per liveness period
-    closed,   ///< closed, or destroyed
-    dead,     ///< its process died, or nobody is left who could have used it
-};
-
-namespace detail {
+namespace shmring::detail {
 
 /// Copyable; an empty one watches nothing. The segment must stay.
 class PipeWatch {
@@ -48,7 +39,7 @@ class PipeWatch {
     /// Asks whether the end is gone, and if it is, hangs up for it. System calls, until it has hung up.
     void examine(const ParticipantTable& table) const noexcept;
     /// What its seats say. No system call.
-    [[nodiscard]] EndState state() const noexcept;
+    [[nodiscard]] PeerState state() const noexcept;
 
  private:
     using Seat = ShippedEnv::Atom<std::uint64_t>;
@@ -70,6 +61,4 @@ class PipeWatch {
     platform::FileIdentity file_{};
 };
 
-}  // namespace detail
-
-}  // namespace shmring
+}  // namespace shmring::detail

@@ -75,6 +75,10 @@ class QueueSender {
     [[nodiscard]] bool was_empty() const noexcept { return ring_.was_empty(); }
     [[nodiscard]] bool was_full() const noexcept { return ring_.was_full(); }
     [[nodiscard]] bool was_closed() const noexcept { return ring_.was_closed(); }
+    /// How many handles that have pushed, or popped, or were bound for it, and have not detached, there are in all processes; those of the
+    /// dead are not counted. A look at each participant's record, and a system call or two for each handle.
+    [[nodiscard]] std::uint32_t count_producers() const noexcept { return ring_.count_producers(); }
+    [[nodiscard]] std::uint32_t count_consumers() const noexcept { return ring_.count_consumers(); }
     /// Not of an empty object.
     [[nodiscard]] Segment& segment() const noexcept { return *segment_; }
 

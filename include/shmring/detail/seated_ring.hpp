@@ -3,6 +3,7 @@
 
 #include "shmring/detail/ring_object.hpp"
 #include "shmring/detail/stream_end.hpp"
+#include "shmring/peer.hpp"
 #include "shmring/segment.hpp"
 
 namespace shmring::detail {
@@ -17,6 +18,16 @@ class SeatedRing : public RingObject<Ring, ProducerEnd, ConsumerEnd, Options> {
     /// Whether either side has ended the stream. Unread messages may remain.
     [[nodiscard]] bool was_closed() const noexcept {
         return *this && control(this->segment()).closed.load(relaxed) != 0;
+    }
+
+    /// How who has the producer's, or the consumer's, seat stands. A system call or two while somebody has it.
+    [[nodiscard]] PeerState producer_state() const noexcept {
+        return *this ? ask_seat(this->segment(), control(this->segment()).producer_seat)
+                     : PeerState::never_came;
+    }
+    [[nodiscard]] PeerState consumer_state() const noexcept {
+        return *this ? ask_seat(this->segment(), control(this->segment()).consumer_seat)
+                     : PeerState::never_came;
     }
 
  protected:

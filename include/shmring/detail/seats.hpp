@@ -17,6 +17,7 @@
 
 #include "shmring/detail/atomic.hpp"
 #include "shmring/detail/participants.hpp"
+#include "shmring/peer.hpp"
 
 namespace shmring::detail {
 
@@ -33,6 +34,21 @@ enum class SeatState { never_taken, held, vacated, lost };
 }
 [[nodiscard]] constexpr ParticipantId seat_holder(std::uint64_t word) noexcept {
     return {word & ~kSeatFlags};
+}
+
+/// As it is told to people.
+[[nodiscard]] constexpr PeerState peer_state(SeatState state) noexcept {
+    switch (state) {
+        case SeatState::held:
+            return PeerState::here;
+        case SeatState::vacated:
+            return PeerState::left;
+        case SeatState::lost:
+            return PeerState::dead;
+        case SeatState::never_taken:
+            break;
+    }
+    return PeerState::never_came;
 }
 
 /// `life_of(ParticipantId) -> Life` decides; it may make a system call, so these are for set-up and slow paths.

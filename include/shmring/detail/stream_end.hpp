@@ -7,8 +7,10 @@
 #include <system_error>
 #include <utility>
 
+#include "shmring/detail/await_verbs.hpp"
 #include "shmring/detail/endpoint.hpp"
 #include "shmring/detail/event_set.hpp"
+#include "shmring/peer.hpp"
 #include "shmring/result.hpp"
 #include "shmring/wait.hpp"
 
@@ -19,7 +21,7 @@ class RingObject;
 
 /// `Side` is an algorithm's producer or consumer; it has `join(memory, status)` and `progress()`.
 template <class Side, Role kRole>
-class StreamEnd {
+class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
  public:
     StreamEnd(const StreamEnd&) = delete;
     StreamEnd& operator=(const StreamEnd&) = delete;
@@ -40,6 +42,8 @@ class StreamEnd {
         end_.leave();
     }
     void set_wait_policy(const WaitPolicy& policy) noexcept { end_.set_wait_policy(policy); }
+    /// How the other side stands: of a producer, its consumer. A system call or two while somebody has that seat.
+    [[nodiscard]] PeerState peer() const noexcept { return end_.peer(); }
 
     /// A descriptor for epoll, poll or select that is readable while there is something to read: a message, the end of the
     /// stream, the producer's death. Wait level-triggered, then take messages by calls that do not wait until one answers `empty`:
@@ -76,6 +80,7 @@ class StreamEnd {
     template <class, class, class, class>
     friend class RingObject;
     friend struct PipeAccess;
+    friend class AwaitVerbs<StreamEnd>;
 
     static constexpr Status kNotYet = kRole == Role::producer ? Status::full : Status::empty;
 
@@ -101,6 +106,10 @@ class StreamEnd {
         side_ = Side::join(memory, status);
         accounted_ = side_.progress();
         if (status != Status::ok) end_.refuse_corrupt(error);
+    }
+    [[nodiscard]] Result<void> await_peer_by(std::uint64_t deadline_ns,
+                                             const std::stop_token& stop) noexcept {
+        return end_.await_peer(kNotYet, deadline_ns, stop);
     }
     /// Whether a reading call would not wait: there is a message, an end, or an error to be told.
     [[nodiscard]] bool readable() noexcept { return peek() != kNotYet; }

@@ -16,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <limits>
 #include <mutex>
 #include <string_view>
@@ -28,6 +29,16 @@ namespace shmring::detail::platform {
 
 namespace {
 
+/// For the time that the gate is held no signal reaches this thread: its handler might fork, or take a lock like this one, and would
+/// wait for the thread that it interrupted.
+[[nodiscard]] sigset_t hold_signals() noexcept {
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    return before;
+}
+
 /// Keeps fork() and LivenessLock::take() apart. Between the open and the MADV_DONTFORK of take() a forked
 /// child would get a copy of the descriptor or of the mapping, and keep the lock as long as *it* lives: its
 /// parent could die unnoticed. So fork() waits for a take() under way in another thread. (vfork, posix_spawn
@@ -35,9 +46,28 @@ namespace {
 /// noticed late.)
 constinit std::mutex fork_gate;
 
+sigset_t signals_at_the_gate;  // of whoever holds it
+
+void close_the_gate() noexcept {
+    const sigset_t before = hold_signals();
+    fork_gate.lock();
+    signals_at_the_gate = before;
+}
+void open_the_gate() noexcept {
+    const sigset_t before = signals_at_the_gate;
+    fork_gate.unlock();
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+class ClosedGate {
+ public:
+    ClosedGate() noexcept { close_the_gate(); }
+    ClosedGate(const ClosedGate&) = delete;
+    ClosedGate& operator=(const ClosedGate&) = delete;
+    ~ClosedGate() { open_the_gate(); }
+};
+
 [[nodiscard]] int register_fork_gate() noexcept {
-    static const int error =
-        ::pthread_atfork([] { fork_gate.lock(); }, [] { fork_gate.unlock(); }, [] { fork_gate.unlock(); });
+    static const int error = ::pthread_atfork(close_the_gate, open_the_gate, open_the_gate);
     return error;
 }
 
@@ -147,7 +177,7 @@ LivenessLock LivenessLock::take(int descriptor, const FileIdentity& file, std::u
         return lock;
     }
 
-    const std::lock_guard no_fork_now{fork_gate};
+    const ClosedGate no_fork_now;
     std::size_t size = 0;
     const Descriptor fresh = open_and_lock(descriptor, file, byte, F_WRLCK, size, error);
     if (fresh.get() < 0) return lock;
@@ -160,6 +190,7 @@ LivenessLock LivenessLock::take(int descriptor, const FileIdentity& file, std::u
     }
     lock.page_ = page;
     lock.page_size_ = size;
+    lock.owner_word_ = process_token_word();
     lock.owner_token_ = token;
     return lock;  // here `fresh` is closed, and the mapping is the only reference
 }
@@ -167,6 +198,7 @@ LivenessLock LivenessLock::take(int descriptor, const FileIdentity& file, std::u
 LivenessLock::LivenessLock(LivenessLock&& other) noexcept
     : page_(std::exchange(other.page_, nullptr)),
       page_size_(std::exchange(other.page_size_, 0)),
+      owner_word_(other.owner_word_),
       owner_token_(std::exchange(other.owner_token_, 0)) {}
 
 LivenessLock& LivenessLock::operator=(LivenessLock&& other) noexcept {
@@ -174,6 +206,7 @@ LivenessLock& LivenessLock::operator=(LivenessLock&& other) noexcept {
     release();
     page_ = std::exchange(other.page_, nullptr);
     page_size_ = std::exchange(other.page_size_, 0);
+    owner_word_ = other.owner_word_;
     owner_token_ = std::exchange(other.owner_token_, 0);
     return *this;
 }
@@ -182,7 +215,8 @@ void LivenessLock::release() noexcept {
     void* const page = std::exchange(page_, nullptr);
     if (page == nullptr) return;
     // A forked child has no such mapping: something else of its own may have come to stand at that address.
-    if (process_token_word()->load(relaxed) == owner_token_) ::munmap(page, page_size_);
+    // By the word of the copy of this library that took it: a plug-in's own copy has another.
+    if (owner_word_->load(relaxed) == owner_token_) ::munmap(page, page_size_);
 }
 
 Tether::Tether(Tether&& other) noexcept
@@ -200,7 +234,7 @@ Tether Tether::take(int descriptor, const FileIdentity& file, std::uint64_t byte
                     std::error_code& error) noexcept {
     Tether tether;
     if (!gate_is_there(error)) return tether;
-    const std::lock_guard no_fork_now{fork_gate};  // a child is to inherit the mapping, not the descriptor
+    const ClosedGate no_fork_now;  // a child is to inherit the mapping, not the descriptor
     std::size_t size = 0;
     const Descriptor fresh = open_and_lock(descriptor, file, byte, F_RDLCK, size, error);
     if (fresh.get() < 0) return tether;

@@ -4,6 +4,7 @@
 // a name and a descriptor); after it, a whole segment.
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -88,15 +89,19 @@ class Path {
         size, kFolder, std::uint64_t{folder.f_bavail} * folder.f_frsize);
 }
 
-/// Writes the mark through the file, so that a file that shrinks under us cannot hurt. One byte decides: it cannot tear.
+/// Lets the kernel write the mark into a mapping, from the magic number at the file's start, since any number but 0 will do. A store
+/// of ours would raise SIGBUS in a file that shrinks under us, and pwrite() SIGXFSZ under RLIMIT_FSIZE; this answers EFAULT at worst.
 void mark_retired(const Descriptor& file) noexcept {
     HeaderCopy copy;
     read_header(file, copy);
     const SegmentHeader& header = copy.fields();
     if (copy.size < HeaderCopy::kSize || header.magic != kMagic || header.layout_version != kLayoutVersion)
         return;
-    const std::uint64_t retired = 1;
-    (void)::pwrite(file.number(), &retired, sizeof retired, offsetof(SegmentHeader, retired));
+    void* const page = ::mmap(nullptr, kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, file.number(), 0);
+    if (page == MAP_FAILED) return;
+    (void)::pread(file.number(), static_cast<std::byte*>(page) + offsetof(SegmentHeader, retired),
+                  sizeof header.retired, offsetof(SegmentHeader, magic));
+    ::munmap(page, kPageSize);
 }
 
 }  // namespace

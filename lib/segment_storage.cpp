@@ -12,9 +12,9 @@
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
-#include <string_view>
 #include <utility>
 
+#include "shmring/detail/memory_room.hpp"
 #include "shmring/detail/segment_file.hpp"
 
 namespace shmring::detail {
@@ -98,25 +98,6 @@ void close_if_still(int number, const platform::FileIdentity& file) noexcept {
     if (platform::file_identity(number, error) == file && !error) ::close(number);
 }
 
-std::uint64_t available_memory() noexcept {
-    std::array<char, 4096> text{};
-    const Descriptor file{::open("/proc/meminfo", O_RDONLY | O_CLOEXEC)};
-    const ssize_t size = file ? ::read(file.number(), text.data(), text.size()) : 0;
-    const std::string_view lines(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    const auto kilobytes = [&](std::string_view field) -> std::uint64_t {
-        const std::size_t place = lines.find(field);
-        if (place == std::string_view::npos) return 0;
-        std::uint64_t value = 0;
-        for (const char c : lines.substr(place + field.size())) {
-            if (c >= '0' && c <= '9') value = value * 10 + static_cast<std::uint64_t>(c - '0');
-            if (c == '\n') break;
-        }
-        return value;
-    };
-    const std::uint64_t memory = kilobytes("MemAvailable:");
-    return memory == 0 ? ~std::uint64_t{0} : (memory + kilobytes("SwapFree:")) << 10;
-}
-
 int allocate(const Descriptor& file, std::uint64_t size) noexcept {
     struct rlimit limit {};
     if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
@@ -126,7 +107,7 @@ int allocate(const Descriptor& file, std::uint64_t size) noexcept {
     if (::fstatvfs(file.number(), &folder) == 0 && folder.f_blocks != 0 &&
         size > std::uint64_t{folder.f_bavail} * folder.f_frsize)
         return ENOSPC;
-    if (size > available_memory()) return ENOMEM;
+    if (size > available_memory() || cgroup_without_room_for(size).limit != kUnlimited) return ENOMEM;
 
     // In pieces, because tmpfs gives back everything when a signal comes: with a profiler's timer running, a large segment
     // would never be done. What was allocated in an earlier piece stays.
@@ -152,6 +133,13 @@ bool refuse_allocation(int number, std::uint64_t size, SetupReport& report) noex
     if (number == EFBIG)
         return report.refuse_errno(
             number, "%" PRIu64 " bytes are more than this process may write (ulimit -f)", size);
+    const CgroupRoom cgroup = number == ENOMEM ? cgroup_without_room_for(size) : CgroupRoom{};
+    if (cgroup.limit != kUnlimited)
+        return report.refuse_errno(
+            number,
+            "%" PRIu64 " bytes are needed, and this process's cgroup has room for %" PRIu64
+            ": its limit is %" PRIu64 " (%s; docker run --memory=...); raise that, or ask for less",
+            size, cgroup.free, cgroup.limit, cgroup.limit_file.data());
     if (number == ENOMEM)
         return report.refuse_errno(number,
                                    "%" PRIu64 " bytes are needed and %" PRIu64 " are free in memory and swap",

@@ -7,10 +7,14 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -256,6 +260,40 @@ TEST(LivenessOnHugePages, IsHeldFromTakeToRelease) {
     lock.release();
     EXPECT_EQ(probe_lock(file, identity, kByte), LockState::free);
     ::close(file);
+}
+
+std::atomic<int> forks_by_handler{0};
+
+/// What a profiler or a crash reporter does. fork() may be called by handlers, so no lock of ours may be in its way.
+void fork_and_wait(int) {
+    const int kept = errno;
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    if (child > 0 && ::waitpid(child, nullptr, 0) == child)
+        forks_by_handler.fetch_add(1, std::memory_order_relaxed);
+    errno = kept;
+}
+
+TEST_P(Liveness, IsTakenAndGivenBackByAThreadWhoseSignalHandlersFork) {
+    ChildProcess taker(
+        [this] {
+            struct sigaction action {};
+            action.sa_handler = fork_and_wait;
+            action.sa_flags = SA_RESTART;
+            EXPECT_EQ(::sigaction(SIGALRM, &action, nullptr), 0);
+            while (forks_by_handler.load(std::memory_order_relaxed) != 200) {
+                const itimerval soon{{0, 0},
+                                     {0, 50}};  // some microseconds ahead: while the next one is taken
+                EXPECT_EQ(::setitimer(ITIMER_REAL, &soon, nullptr), 0);
+                for (int i = 0; i != 20; ++i) (void)take();
+            }
+            const itimerval never{};
+            EXPECT_EQ(::setitimer(ITIMER_REAL, &never, nullptr), 0);
+            EXPECT_EQ(probe(), LockState::free);
+        },
+        std::chrono::seconds(60));
+    const Ended ended = taker.join();
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
 }
 
 /// Taken before main() and given back after it, like the handle of a global ring.

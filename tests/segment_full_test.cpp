@@ -13,10 +13,12 @@
 #include <string>
 #include <type_traits>
 
+#include "shmring/detail/memory_room.hpp"
 #include "shmring/detail/segment_file.hpp"
 #include "support/child_process.hpp"
 #include "support/private_shm.hpp"
 #include "support/test_segment.hpp"
+#include "support/unique_name.hpp"
 
 namespace shmring::test {
 namespace {
@@ -171,6 +173,26 @@ TEST(SegmentFull, AFileSizeLimitIsAnErrorAndNoSignal) {
         EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &usual), 0);  // what counts coverage writes a file at the end
     });
     EXPECT_TRUE(child.join().exited_with(0));
+}
+
+/// The mark of the removed is no write that the limit is for, and it is made all the same.
+TEST(SegmentFull, RemovingANameUnderAFileSizeLimitMarksTheRingAndRaisesNoSignal) {
+    const UniqueName name;
+    const Outcome made = create(name);
+    ASSERT_TRUE(made.segment) << made;
+    ChildProcess child([&] {
+        rlimit usual{};
+        EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &usual), 0);
+        const rlimit limit{0, usual.rlim_max};
+        EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+        const std::error_code code = Segment::remove(name);
+        EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &usual), 0);  // what counts coverage writes a file at the end
+        EXPECT_FALSE(code) << code.message();
+    });
+    const Ended ended = child.join();
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
+    EXPECT_FALSE(std::filesystem::exists(name.path()));
+    EXPECT_TRUE(made.segment.retired());
 }
 
 /// tmpfs gives back an allocation that a signal interrupts; a profiler's timer must not keep creation from ending.

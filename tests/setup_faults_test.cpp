@@ -36,7 +36,7 @@ struct Way {
     int error;
     bool may_last = true;  ///< false: the library repeats such a call until it is over
 };
-constexpr std::array<Way, 44> kWays{{{"open", EMFILE},
+constexpr std::array<Way, 43> kWays{{{"open", EMFILE},
                                      {"open", EACCES},
                                      {"open", ENOENT},
                                      {"open", ENOSPC},
@@ -67,7 +67,6 @@ constexpr std::array<Way, 44> kWays{{{"open", EMFILE},
                                      {"write", EAGAIN},
                                      {"pread", EINTR, false},
                                      {"pread", EIO},
-                                     {"pwrite", EIO},
                                      {"mmap", ENOMEM},
                                      {"mmap", EAGAIN},
                                      {"madvise", EAGAIN},

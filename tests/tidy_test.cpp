@@ -53,9 +53,11 @@ const std::vector<Layer> kLayers = {
      "segment header",
      {"detail/segment_header.hpp", "lib/segment_header.cpp", "lib/segment_check.cpp"},
      kAlgorithms},
+    {3, "room in memory", {"detail/memory_room.hpp"}, kAlgorithms},
     {3,
      "segment file",
-     {"detail/segment_file.hpp", "lib/segment_bell.cpp", "lib/segment_file.cpp", "lib/segment_storage.cpp"},
+     {"detail/segment_file.hpp", "lib/memory_room.cpp", "lib/segment_bell.cpp", "lib/segment_file.cpp",
+      "lib/segment_storage.cpp"},
      kAlgorithms},
     {3, "segment memory", {"detail/segment_memory.hpp", "lib/segment_memory.cpp"}, kAlgorithms},
     {3,
@@ -112,9 +114,11 @@ const std::vector<Layer> kLayers = {
 };
 
 const std::set<std::string> kSeeTheOperatingSystem = {
-    "lib/platform_linux.cpp", "lib/platform_liveness.cpp",   "lib/segment.cpp",
-    "lib/segment_file.cpp",   "lib/segment_memory.cpp",      "lib/segment_storage.cpp",
-    "lib/participants.cpp",   "lib/segment_bell.cpp",        "lib/attach_refusal.cpp",
+    "lib/platform_linux.cpp", "lib/platform_liveness.cpp",
+    "lib/segment.cpp",        "lib/segment_file.cpp",
+    "lib/segment_memory.cpp", "lib/segment_storage.cpp",
+    "lib/participants.cpp",   "lib/segment_bell.cpp",
+    "lib/attach_refusal.cpp", "lib/memory_room.cpp",
     "lib/bell.cpp",           "lib/readable_descriptor.cpp",
 };
 const std::set<std::string> kDependOnTheBuild = {"include/shmring/detail/atomic.hpp",

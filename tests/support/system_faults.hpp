@@ -114,7 +114,6 @@ SHMRING_WRAP(ssize_t, readlink, (const char* path, char* text, size_t size), (pa
 SHMRING_WRAP(ssize_t, read, (int file, void* bytes, size_t size), (file, bytes, size))
 SHMRING_WRAP(ssize_t, write, (int file, const void* bytes, size_t size), (file, bytes, size))
 SHMRING_WRAP(ssize_t, pread, (int file, void* bytes, size_t size, off_t at), (file, bytes, size, at))
-SHMRING_WRAP(ssize_t, pwrite, (int file, const void* bytes, size_t size, off_t at), (file, bytes, size, at))
 SHMRING_WRAP(void*, mmap, (void* place, size_t size, int access, int flags, int file, off_t at),
              (place, size, access, flags, file, at))
 SHMRING_WRAP(int, madvise, (void* place, size_t size, int advice), (place, size, advice))

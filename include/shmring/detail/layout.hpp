@@ -148,7 +148,7 @@ static_assert(sizeof(CreatorIdentity) == 48);
 ///   408    liveness_file       device and inode of the liveness file of caller memory; zeros: the segment itself
 ///   424    reserved            0
 ///   432    checksum            FNV-1a of bytes [0, 432)
-///   440    retired             live: 1 once the name was removed
+///   440    retired             live: not 0 once the name was removed
 ///   448    user_metadata       live: 64 bytes that belong to the application
 struct SegmentHeader {
     std::uint64_t magic;

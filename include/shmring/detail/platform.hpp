@@ -89,6 +89,7 @@ class LivenessLock {
  private:
     void* page_ = nullptr;
     std::size_t page_size_ = 0;
+    const std::atomic<std::uint64_t>* owner_word_ = nullptr;
     std::uint64_t owner_token_ = 0;
 };
 

@@ -93,8 +93,6 @@ void close_if_still(int number, const platform::FileIdentity& file) noexcept;
 /// Makes an empty file this long, with memory behind every page. Returns 0 or an errno, EFBIG instead of the signal
 /// SIGXFSZ.
 [[nodiscard]] int allocate(const Descriptor& file, std::uint64_t size) noexcept;
-/// Bytes that processes could take before the kernel would have to kill some; all ones where that is not known.
-[[nodiscard]] std::uint64_t available_memory() noexcept;
 bool refuse_allocation(int number, std::uint64_t size, SetupReport& report) noexcept;
 
 /// Whether owner and mode are as the options allow.

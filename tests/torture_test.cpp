@@ -222,6 +222,26 @@ TYPED_TEST(TortureOf, Views) {
     }
 }
 
+/// Of which the decoding throws: the message is lost as if the reader had died there, which it then does; or it is delivered again.
+TYPED_TEST(TortureOf, PopsThatThrow) {
+    if constexpr (std::is_same_v<TypeParam, CrowdBytes>) {
+        const auto pop = this->reading([](auto& in) { TypeParam::leave_unread(in); });
+        typename TestFixture::Path path{
+            .name = "pop that throws, wrap", .is_reader = true, .before = 3, .inside = 2, .operation = pop};
+        Torture<TypeParam>::run(path, Delivery::at_least_once);
+        path.takes = 1;
+        Torture<TypeParam>::run(path);
+        path.name = "pop that throws, writer asleep";
+        path.inside = 4;
+        path.peer = Peer::asleep;
+        Torture<TypeParam>::run(path);
+        path.takes = 0;
+        Torture<TypeParam>::run(path, Delivery::at_least_once);
+    } else {
+        GTEST_SKIP() << "with one consumer the message just stays; queues do as MpmcByteRing";
+    }
+}
+
 // ---- coming, going, and the end ------------------------------------------------------------------------------------
 
 TYPED_TEST(TortureOf, Closing) {

@@ -110,19 +110,17 @@ struct SetClock {
     static inline std::int64_t now_ms = 0;
 };
 
-/// What call_until() asked for. Never calls that do not end: after 100 calls something else than timed_out is answered.
+/// What wait_until() asked for. Never calls that do not end: after 100 calls something else than timed_out is answered.
 class Calls {
  public:
     template <class TimePoint>
     Status until(TimePoint deadline) {
-        return detail::call_until(deadline,
-                                  [this](std::uint64_t ns) -> Result<void> {
-                                      deadlines_ns.push_back(ns);
-                                      if (deadlines_ns.size() == 100) return Status::overflow;
-                                      if (during) during(deadlines_ns.size());
-                                      return answer;
-                                  })
-            .error();
+        return detail::wait_until(deadline, [this](std::uint64_t ns) {
+            deadlines_ns.push_back(ns);
+            if (deadlines_ns.size() == 100) return Status::overflow;
+            if (during) during(deadlines_ns.size());
+            return answer;
+        });
     }
     std::vector<std::uint64_t> deadlines_ns{};
     std::function<void(std::size_t)> during{};

@@ -90,12 +90,11 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
         });
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> try_send_until(const Part& message,
-                                              std::chrono::time_point<Clock, Duration> deadline,
-                                              const std::stop_token& stop = {}) noexcept {
-        return sending_part(message, [&](auto& out, Bytes bytes) noexcept {
-            return out.try_push_until(bytes, deadline, 0, stop);
-        });
+    [[nodiscard]] Result<void> try_send_until(
+        const Part& message, std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(detail::kNothrowClock<Clock>) {
+        return sending_part(
+            message, [&](auto& out, Bytes bytes) { return out.try_push_until(bytes, deadline, 0, stop); });
     }
 
     /// Copies the oldest message into `room` and answers its size, leaving alone what stands behind it: empty, closed (the other end
@@ -120,11 +119,11 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
         });
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<std::size_t> try_recv_until(const Room& room,
-                                                     std::chrono::time_point<Clock, Duration> deadline,
-                                                     const std::stop_token& stop = {}) noexcept {
-        return receiving_into(room, [&](std::span<std::byte> to) noexcept {
-            return receiving([&](auto& in) noexcept { return in.try_pop_until(to, deadline, stop); });
+    [[nodiscard]] Result<std::size_t> try_recv_until(
+        const Room& room, std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(detail::kNothrowClock<Clock>) {
+        return receiving_into(room, [&](std::span<std::byte> to) {
+            return receiving([&](auto& in) { return in.try_pop_until(to, deadline, stop); });
         });
     }
     /// Into a string or vector kept by the caller, resized to the message: no allocation once it is large enough. Growing may throw
@@ -156,13 +155,13 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
     explicit BytePipeEnd(detail::PipeHold hold) noexcept : Base(std::move(hold)) {}
 
     template <class Call>
-    [[nodiscard]] Result<void> sending_part(const Part& message, Call&& call) noexcept {
+    [[nodiscard]] Result<void> sending_part(const Part& message, Call&& call) {
         const Result<Bytes> bytes = message.bytes();
         if (!bytes) return bytes.error();
-        return sending([&](auto& out) noexcept { return call(out, *bytes); });
+        return sending([&](auto& out) { return call(out, *bytes); });
     }
     template <class Call>
-    [[nodiscard]] Result<std::size_t> receiving_into(const Room& room, Call&& call) noexcept {
+    [[nodiscard]] Result<std::size_t> receiving_into(const Room& room, Call&& call) {
         const Result<std::span<std::byte>> bytes = room.bytes();
         if (!bytes) return bytes.error();
         return size_of(call(*bytes));

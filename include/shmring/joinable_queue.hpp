@@ -8,6 +8,7 @@
 #include <new>
 #include <stop_token>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "shmring/detail/python_names.hpp"
@@ -54,32 +55,34 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
 
     /// Takes the oldest task: empty, busy (a push is under way), closed (ended and drained), corrupt (its bytes are no T; it is gone),
     /// or overflow. noexcept for Messages; for others as their decoding: a task whose decoding throws is left to others.
-    [[nodiscard]] Result<Task<T>> try_pop() noexcept(kNothrow) {
-        return taking([this](auto& attempt) noexcept { return in_.once(attempt); });
-    }
+    [[nodiscard]] Result<Task<T>> try_pop() noexcept(kNothrow) { return taking<Task<T>>(at_once()); }
     /// Waits while the queue is empty. `stop` ends the wait with interrupted.
     [[nodiscard]] Result<Task<T>> pop(const std::stop_token& stop = {}) noexcept(kNothrow) {
-        return pop_by(detail::platform::kNever, stop);
+        return taking<Task<T>>(waiting(detail::platform::kNever, stop));
     }
     /// Waits at most `timeout`; the whole call takes no longer, whatever others do. Zero or less is one attempt and answers timed_out.
     template <class Rep, class Period>
     [[nodiscard]] Result<Task<T>> try_pop_for(std::chrono::duration<Rep, Period> timeout,
                                               const std::stop_token& stop = {}) noexcept(kNothrow) {
-        return pop_by(detail::deadline_after(timeout), stop);
+        return taking<Task<T>>(waiting(detail::deadline_after(timeout), stop));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<Task<T>> try_pop_until(std::chrono::time_point<Clock, Duration> deadline,
-                                                const std::stop_token& stop = {}) noexcept(kNothrow) {
-        return detail::call_until(deadline, [&](std::uint64_t ns) { return pop_by(ns, stop); });
+    [[nodiscard]] Result<Task<T>> try_pop_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrow&& detail::kNothrowClock<Clock>) {
+        return taking<Task<T>>([&](auto& attempt) {
+            return detail::wait_until(deadline,
+                                      [&](std::uint64_t ns) noexcept { return waiting(ns, stop)(attempt); });
+        });
     }
 
     /// For programs ported from Python: pop(), try_pop() or try_pop_for() of a task without a guard, which task_done() finishes, the
     /// oldest one first.
     [[nodiscard]] Result<T> get(bool block = true, const Timeout& timeout = std::nullopt) noexcept(kNothrow) {
         if (!block) return get_nowait();
-        return off_guard(timeout ? try_pop_for(*timeout) : pop());
+        return taking<T>(waiting(timeout ? detail::deadline_after(*timeout) : detail::platform::kNever, {}));
     }
-    [[nodiscard]] Result<T> get_nowait() noexcept(kNothrow) { return off_guard(try_pop()); }
+    [[nodiscard]] Result<T> get_nowait() noexcept(kNothrow) { return taking<T>(at_once()); }
     /// overflow: this handle has taken no task without a guard that is not done yet.
     Result<void> task_done() noexcept {
         if (bench_ == nullptr) return Status::overflow;
@@ -103,9 +106,11 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         return join_by(detail::deadline_after(timeout), stop);
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> join_until(std::chrono::time_point<Clock, Duration> deadline,
-                                          const std::stop_token& stop = {}) noexcept {
-        return detail::call_until(deadline, [&](std::uint64_t ns) { return join_by(ns, stop); });
+    [[nodiscard]] Result<void> join_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(detail::kNothrowClock<Clock>) {
+        return detail::wait_until(deadline,
+                                  [&](std::uint64_t ns) noexcept { return join_by(ns, stop).error(); });
     }
     /// Tasks in the queue and in workers' hands: exact while nobody moves.
     [[nodiscard]] std::uint64_t unfinished() const noexcept {
@@ -171,13 +176,39 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         in_ = detail::TaskReader<Lane>(ring_.consumer(policy_, code));
         return code;
     }
-    [[nodiscard]] Result<Task<T>> pop_by(std::uint64_t deadline_ns,
-                                         const std::stop_token& stop) noexcept(kNothrow) {
-        return taking([&](auto& attempt) noexcept { return in_.waiting(deadline_ns, stop, attempt); });
+    // How often to make an attempt.
+    [[nodiscard]] auto at_once() noexcept {
+        return [this](auto& attempt) noexcept { return in_.once(attempt); };
     }
-    /// `call(attempt)` repeats the attempt as often as it takes.
+    [[nodiscard]] auto waiting(std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {
+        return [this, deadline_ns, &stop](auto& attempt) noexcept {
+            return in_.waiting(deadline_ns, stop, attempt);
+        };
+    }
+    /// A task, or the value of one without a guard. Made where the caller has it: nothing may throw once it is in hand, but its decoding.
+    template <class Taken, class Call>
+    [[nodiscard]] Result<Taken> taking(Call&& call) {
+        return Result<Taken>(std::in_place, [&](auto&& to) -> Status {
+            detail::Desk* desk = nullptr;
+            bool is_adopted = false;
+            if (const Status found = find(call, desk, is_adopted); found != Status::ok) return found;
+            const auto make = [&](auto&& place) noexcept(kNothrow) {
+                return is_adopted ? in_.read_again(*desk, *bench_, place)
+                                  : in_.move_to(*desk, *bench_, place);
+            };
+            if constexpr (std::is_same_v<Taken, T>) {
+                const Status status = make(to);
+                if (status == Status::ok) bench_->take_off_guard(*desk);
+                return status;
+            } else {
+                return to.emplace(typename Task<T>::Key(), *bench_, *desk, make).value_.error();
+            }
+        });
+    }
+    /// Finds a task and a desk for it: one of ours, or the one at which a dead worker left it. `call(attempt)` repeats the attempt as
+    /// often as it takes.
     template <class Call>
-    [[nodiscard]] Result<Task<T>> taking(Call&& call) noexcept(kNothrow) {
+    [[nodiscard]] Status find(Call&& call, detail::Desk*& desk, bool& is_adopted) {
         if (const std::error_code code = bind_reader()) [[unlikely]]
             return this->no_end(code);
         if (!in_.usable()) [[unlikely]]
@@ -206,16 +237,9 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         };
         if (const Status status = call(attempt); status != Status::ok) return status;
         if (adopted != nullptr) in_.left_there();  // whatever woke us may be another's
-        detail::Desk& desk = adopted != nullptr ? *adopted : *free;
-        Result<T> value = adopted != nullptr ? in_.read_again(desk, *bench_) : in_.move_to(desk, *bench_);
-        if (!value) return value.error();
-        return Task<T>(*std::move(value), *bench_, desk);
-    }
-
-    [[nodiscard]] Result<T> off_guard(Result<Task<T>> task) noexcept(kNothrow) {
-        if (!task) return task.error();
-        bench_->take_off_guard(*std::exchange(task->desk_, nullptr));
-        return Result<T>(std::move(**task));
+        is_adopted = adopted != nullptr;
+        desk = is_adopted ? adopted : free;
+        return Status::ok;
     }
 
     [[nodiscard]] Result<void> join_by(std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {

@@ -25,7 +25,8 @@ class MpmcByteRingView;
 /// Statuses: empty, busy (the oldest message is claimed and not yet published), closed (ended, and every message was taken), too_large
 /// (the buffer is smaller than the message, which stays for whoever takes it; needed_bytes() tells), overflow (a View of this handle is
 /// alive), corrupt (the ring holds what no producer writes). pop_value answers corrupt also for bytes that are no such value: that
-/// message was taken, use next() where it must not be lost.
+/// message was taken, use next() where it must not be lost. Where decoding throws, the message is delivered again as after a death
+/// (at_least_once), or lost and counted (at_most_once): kept here, it would stand in everybody's way.
 class MpmcByteRingConsumer
     : public detail::MemberEnd<detail::MpmcByteConsumer<detail::ShippedEnv>, detail::Role::consumer>,
       public detail::ByteReceiveVerbs<MpmcByteRingConsumer, MpmcByteRingView> {
@@ -93,20 +94,32 @@ class MpmcByteRingConsumer
     template <class Container, class Call>
     [[nodiscard]] Result<Received> grown(Container& container, Call&& call) {
         for (;;) {
-            const std::size_t room = std::max(container.size(), container.capacity());
+            std::size_t room = container.size();
+            if constexpr (requires { container.capacity(); }) room = std::max(room, container.capacity());
             const Status status = call(claiming(room));
             if (status == Status::too_large) {
+                (void)refused(status);  // the growth may throw
                 container.resize(side_.length());
                 continue;
             }
             if (status != Status::ok) return status;
+            Reading reading(*this);
             container.resize(side_.length());  // within its capacity
+            reading.done();
             Env::copy_out(container.data(), side_.payload(), side_.length());
             return received(status);
         }
     }
     template <class T>
-    [[nodiscard]] Result<Received> decoded(T& value, Status status);
+    [[nodiscard]] Result<Received> decoded(T& value, Status status) {
+        static_assert(detail::explain_codec<T>() && Decodable<T>);
+        if (status != Status::ok) return status;
+        Reading reading(*this);
+        const bool is_one = Codec<T>::decode(Bytes(side_.payload(), side_.length()), value);
+        reading.done();
+        const Result<Received> taken = received(status);
+        return is_one ? taken : Status::corrupt;
+    }
     [[nodiscard]] Result<View> borrowed(Status status) noexcept;
     /// A message that is too large for us may be what another was not woken for, because we were.
     [[nodiscard]] Status refused(Status status) noexcept {
@@ -159,15 +172,6 @@ class MpmcByteRingView {
 inline Result<MpmcByteRingView> MpmcByteRingConsumer::borrowed(Status status) noexcept {
     if (status != Status::ok) return status;
     return MpmcByteRingView(*this, Bytes(side_.payload(), side_.length()), side_.tag());
-}
-
-template <class T>
-Result<Received> MpmcByteRingConsumer::decoded(T& value, Status status) {
-    static_assert(detail::explain_codec<T>() && Decodable<T>);
-    const auto view = borrowed(status);  // handed back whatever happens below
-    if (!view) return view.error();
-    if (!Codec<T>::decode(view->bytes(), value)) return Status::corrupt;
-    return Received{view->bytes().size(), view->tag()};
 }
 
 }  // namespace shmring

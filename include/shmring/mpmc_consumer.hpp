@@ -61,8 +61,8 @@ class MpmcRingConsumer
 
     /// `call` gets the attempt and says how often to make it; the message is copied straight into the answer.
     template <class Call>
-    [[nodiscard]] Result<T> popped(Call&& call) noexcept {
-        Result<T> result(std::in_place, [&](void* to) noexcept {
+    [[nodiscard]] Result<T> popped(Call&& call) {
+        Result<T> result(std::in_place, [&](void* to) {
             return call([this, to]() noexcept { return this->side_.try_pop(to, sizeof(T)); });
         });
         if (result) [[likely]]

@@ -56,10 +56,10 @@ class PipeEnd : public detail::PipeEndBase<typename detail::PipeLaneOf<T>::type>
         return this->sending([&](auto& out) noexcept { return Lane::push_by(out, value, timeout, stop); });
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> try_send_until(const T& value,
-                                              std::chrono::time_point<Clock, Duration> deadline,
-                                              const std::stop_token& stop = {}) noexcept {
-        return this->sending([&](auto& out) noexcept { return Lane::push_by(out, value, deadline, stop); });
+    [[nodiscard]] Result<void> try_send_until(
+        const T& value, std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(detail::kNothrowClock<Clock>) {
+        return this->sending([&](auto& out) { return Lane::push_by(out, value, deadline, stop); });
     }
 
     /// Receives the oldest value: empty, or closed (the other end is gone, and everything was received). Of a type with a Codec,
@@ -79,10 +79,10 @@ class PipeEnd : public detail::PipeEndBase<typename detail::PipeLaneOf<T>::type>
             [&](auto& in) noexcept(Message<T>) { return Lane::pop_by(in, timeout, stop); });
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<T> try_recv_until(std::chrono::time_point<Clock, Duration> deadline,
-                                           const std::stop_token& stop = {}) noexcept(Message<T>) {
-        return this->receiving(
-            [&](auto& in) noexcept(Message<T>) { return Lane::pop_by(in, deadline, stop); });
+    [[nodiscard]] Result<T> try_recv_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(Message<T>&& detail::kNothrowClock<Clock>) {
+        return this->receiving([&](auto& in) { return Lane::pop_by(in, deadline, stop); });
     }
 
  private:

@@ -70,7 +70,8 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
     }
 
     /// Takes the oldest value: empty, busy (a push is under way), closed (ended and drained), or corrupt (its bytes are no T).
-    /// noexcept for Messages; for others as their decoding.
+    /// noexcept for Messages; for others as their decoding: a value whose decoding throws is delivered again (at_least_once), or lost and
+    /// counted (at_most_once).
     [[nodiscard]] Result<T> try_pop() noexcept(Message<T>) {
         return popping([&](auto& in) { return Lane::try_pop(in); });
     }
@@ -85,14 +86,17 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
         return popping([&](auto& in) { return Lane::pop_by(in, timeout, stop); });
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<T> try_pop_until(std::chrono::time_point<Clock, Duration> deadline,
-                                          const std::stop_token& stop = {}) noexcept(Message<T>) {
+    [[nodiscard]] Result<T> try_pop_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(Message<T>&& detail::kNothrowClock<Clock>) {
         return popping([&](auto& in) { return Lane::pop_by(in, deadline, stop); });
     }
     /// As many as there are, at most values.size(): how many (at least one, unless there was no room), or why none. Bytes that are no
-    /// T end it; after some that were, the next call answers corrupt.
+    /// T end it; after some that were, the next call answers corrupt. A decoding that throws ends it, too: taken() tells how many came
+    /// before.
     [[nodiscard]] Result<std::size_t> try_pop_n(std::span<T> values) noexcept(Message<T>) {
-        std::size_t done = 0;
+        std::size_t& done = taken_;
+        done = 0;
         const Status owed = std::exchange(owed_, Status::ok);
         const Result<void> all = popping([&](auto& in) -> Result<void> {
             return owed == Status::ok ? Lane::try_pop_n(in, values, done) : Result<void>(owed);
@@ -100,6 +104,9 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
         if (done != 0 && all.error() == Status::corrupt) owed_ = Status::corrupt;
         return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
+
+    /// How many of its values the last try_pop_n filled, however it ended.
+    [[nodiscard]] std::size_t taken() const noexcept { return taken_; }
 
     /// Gives this handle's records back; the queue goes on, and so may this handle. What Python's Queue.close() does.
     void detach() noexcept {
@@ -150,8 +157,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
     explicit Queue(std::shared_ptr<Segment> segment) noexcept : Sender(std::move(segment)) {}
 
     template <class Call>
-    [[nodiscard]] auto popping(Call&& call) noexcept(Message<T>)
-        -> decltype(call(std::declval<typename Lane::Consumer&>())) {
+    [[nodiscard]] auto popping(Call&& call) -> decltype(call(std::declval<typename Lane::Consumer&>())) {
         if (!in_) [[unlikely]] {
             std::error_code code;
             in_ = ring_.consumer(policy_, code);
@@ -163,6 +169,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
     typename Lane::Consumer in_{};
     Status iteration_error_ = Status::ok;
     Status owed_ = Status::ok;  // by try_pop_n
+    std::size_t taken_ = 0;
 };
 
 /// Pops as it goes. An input iterator: what it stands on is its own until it moves on.
@@ -172,29 +179,30 @@ class Queue<T>::Iterator {
     using value_type = T;
     using difference_type = std::ptrdiff_t;
 
-    [[nodiscard]] T& operator*() const noexcept { return *value_; }
+    [[nodiscard]] T& operator*() const noexcept { return **value_; }
     Iterator& operator++() {
         advance();
         return *this;
     }
     void operator++(int) { advance(); }
-    [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return !value_; }
+    [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return !value_ || !*value_; }
 
  private:
     friend class Queue;
     Iterator(Queue& queue, bool waits) : queue_(&queue), waits_(waits) { advance(); }
     void advance() {
-        Result<T> popped = waits_ ? queue_->pop() : queue_->try_pop();
-        queue_->iteration_error_ = popped.error();
-        if (popped)
-            value_.emplace(*std::move(popped));
-        else
-            value_.reset();
+        value_.reset();
+        value_.emplace(Popping{*this});  // where it stays: once popped, a move that throws would lose it
+        queue_->iteration_error_ = value_->error();
     }
+    struct Popping {
+        Iterator& here;
+        operator Result<T>() const { return here.waits_ ? here.queue_->pop() : here.queue_->try_pop(); }
+    };
 
     Queue* queue_;
     bool waits_;
-    mutable std::optional<T> value_{};  // its reader may take it away
+    mutable std::optional<Result<T>> value_{};  // its reader may take it away
 };
 
 }  // namespace shmring

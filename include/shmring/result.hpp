@@ -80,7 +80,7 @@ class ResultStorage {
         std::construct_at(&value_, value);
     }
     template <class Fill>
-    ResultStorage(std::in_place_t, Fill&& fill) noexcept {
+    ResultStorage(std::in_place_t, Fill&& fill) noexcept(noexcept(fill(static_cast<void*>(nullptr)))) {
         status_ = fill(static_cast<void*>(&value_));
     }
     // Spelled out, so that a result is returned in place: a small one that may travel in registers is first written in two parts
@@ -117,6 +117,10 @@ class ResultStorage<T, false> {
     explicit ResultStorage(Status status) noexcept : status_(status) {}
     explicit ResultStorage(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>)
         : value_(std::move(value)), status_(Status::ok) {}
+    template <class Fill>
+    ResultStorage(std::in_place_t, Fill&& fill) : status_(fill(value_)) {
+        if (status_ != Status::ok) value_.reset();
+    }
 
  protected:
     T* address() noexcept { return &*value_; }
@@ -140,9 +144,12 @@ class [[nodiscard]] Result : private detail::ResultStorage<T> {
     /// Not for a Result<Status>, where a Status is the reason why there is none: its value is filled in place.
     Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) requires(!std::is_same_v<T, Status>)
         : Storage(std::move(value)) {}
-    /// Lets `fill(void*)` write the bytes of the value in place and say how that went.
+    /// Lets `fill(void*)` write the bytes of the value in place and say how that went; where T is not trivially copyable,
+    /// `fill(std::optional<T>&)` makes it.
     template <class Fill>
-    Result(std::in_place_t tag, Fill&& fill) noexcept : Storage(tag, std::forward<Fill>(fill)) {}
+    Result(std::in_place_t tag,
+           Fill&& fill) noexcept(std::is_nothrow_constructible_v<Storage, std::in_place_t, Fill>)
+        : Storage(tag, std::forward<Fill>(fill)) {}
 
     [[nodiscard]] bool has_value() const noexcept { return this->status_ == Status::ok; }
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }

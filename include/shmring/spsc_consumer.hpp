@@ -59,12 +59,11 @@ class SpscRingConsumer
 
     /// `call` gets the attempt and says how often to make it; the message is copied straight into the answer.
     template <class Call>
-    [[nodiscard]] Result<T> popped(Call&& call) noexcept {
+    [[nodiscard]] Result<T> popped(Call&& call) {
         assert((!lent_ || !end_.usable()) &&
                "shmring: no pop while a View is alive: it would take the View's message");
-        Result<T> result(std::in_place, [&](void* to) noexcept {
-            return call([this, to]() noexcept { return side_.try_pop(to); });
-        });
+        Result<T> result(std::in_place,
+                         [&](void* to) { return call([this, to]() noexcept { return side_.try_pop(to); }); });
         if (result) [[likely]]
             handed_back();
         return result;

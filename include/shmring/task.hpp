@@ -8,6 +8,7 @@
 
 #include "shmring/detail/lease.hpp"
 #include "shmring/detail/workbench.hpp"
+#include "shmring/result.hpp"
 
 namespace shmring {
 
@@ -19,7 +20,19 @@ class JoinableQueue;
 /// the task stays the parent's.
 template <class T>
 class Task {
+    class Key {  // of JoinableQueue
+        friend class JoinableQueue<T>;
+        Key() = default;
+    };
+
  public:
+    /// `fill` makes the value in place, as a Result's does; without one there is no task.
+    template <class Fill>
+    Task(Key, detail::Workbench& bench, detail::Desk& desk, Fill&& fill)
+        : value_(std::in_place, std::forward<Fill>(fill)),
+          name_(desk.lease()),
+          bench_(&bench),
+          desk_(value_ ? &desk : nullptr) {}
     Task(Task&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
         : value_(std::move(other.value_)),
           name_(other.name_),
@@ -36,10 +49,10 @@ class Task {
     }
     ~Task() { done(); }
 
-    [[nodiscard]] T& operator*() noexcept { return value_; }
-    [[nodiscard]] const T& operator*() const noexcept { return value_; }
-    [[nodiscard]] T* operator->() noexcept { return &value_; }
-    [[nodiscard]] const T* operator->() const noexcept { return &value_; }
+    [[nodiscard]] T& operator*() noexcept { return *value_; }
+    [[nodiscard]] const T& operator*() const noexcept { return *value_; }
+    [[nodiscard]] T* operator->() noexcept { return &*value_; }
+    [[nodiscard]] const T* operator->() const noexcept { return &*value_; }
     /// How often a worker died with it before: it may have done something with it.
     [[nodiscard]] std::uint64_t redeliveries() const noexcept { return name_.deliveries(); }
     [[nodiscard]] bool redelivered() const noexcept { return name_.deliveries() != 0; }
@@ -55,11 +68,8 @@ class Task {
 
  private:
     friend class JoinableQueue<T>;
-    Task(T&& value, detail::Workbench& bench,
-         detail::Desk& desk) noexcept(std::is_nothrow_move_constructible_v<T>)
-        : value_(std::move(value)), name_(desk.lease()), bench_(&bench), desk_(&desk) {}
 
-    T value_;
+    Result<T> value_;
     detail::LeaseWord name_;  // no other task was or will be called so
     detail::Workbench* bench_;
     detail::Desk* desk_;

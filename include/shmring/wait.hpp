@@ -34,24 +34,31 @@ template <class Rep, class Period>
     return platform::monotonic_ns() + static_cast<std::uint64_t>(ns);
 }
 
+/// Reading a clock of the user's may throw what it wants to: the call that was given a deadline on it then throws, having taken
+/// nothing. The clocks of the standard library do not. (The arithmetic of a duration's Rep must not.)
+template <class Clock>
+inline constexpr bool kNothrowClock = noexcept(Clock::now());
+
 /// How far `deadline` lies ahead on its own clock, in seconds: in double, where the farthest deadlines do not overflow.
 template <class Clock, class Duration>
-[[nodiscard]] double seconds_until(std::chrono::time_point<Clock, Duration> deadline) noexcept {
+[[nodiscard]] double seconds_until(std::chrono::time_point<Clock, Duration> deadline) noexcept(
+    kNothrowClock<Clock>) {
     using Seconds = std::chrono::duration<double>;
     return Seconds(deadline.time_since_epoch()).count() - Seconds(Clock::now().time_since_epoch()).count();
 }
 
-/// Runs `call(deadline_ns)` until it answers something else than timed_out or `deadline` has passed on its own clock: a clock
-/// that was set back while we slept makes us sleep again.
-template <class Clock, class Duration, class Call>
-auto call_until(std::chrono::time_point<Clock, Duration> deadline, Call&& call) noexcept {
+/// Runs `wait(deadline_ns)`, a Status, until it answers something else than timed_out or `deadline` has passed on its own clock: a
+/// clock that was set back while we slept makes us sleep again. Only the waiting is repeated: values are made when it is over.
+template <class Clock, class Duration, class Wait>
+[[nodiscard]] Status wait_until(std::chrono::time_point<Clock, Duration> deadline,
+                                Wait&& wait) noexcept(kNothrowClock<Clock>) {
     constexpr double kNear_s = 1e9;  // nearer than this the exact arithmetic below cannot overflow
     for (;;) {
         const double ahead_s = seconds_until(deadline);
-        if (ahead_s >= kNear_s) return call(platform::kNever);
-        if (!(ahead_s > -1)) return call(std::uint64_t{0});  // long past, or not a number
-        auto answer = call(deadline_after(deadline - Clock::now()));
-        if (answer.error() != Status::timed_out || Clock::now() >= deadline) return answer;
+        if (ahead_s >= kNear_s) return wait(platform::kNever);
+        if (!(ahead_s > -1)) return wait(std::uint64_t{0});  // long past, or not a number
+        const Status status = wait(deadline_after(deadline - Clock::now()));
+        if (status != Status::timed_out || Clock::now() >= deadline) return status;
     }
 }
 

@@ -53,11 +53,15 @@ requires(sizeof...(Consumers) > 0)
     return detail::wait_any_until_ns(detail::deadline_after(timeout), consumers...);
 }
 template <class Clock, class Duration, class... Consumers>
-requires(sizeof...(Consumers) > 0)
-    [[nodiscard]] Result<std::size_t> wait_any_until(std::chrono::time_point<Clock, Duration> deadline,
-                                                     Consumers&... consumers) noexcept {
-    return detail::call_until(
-        deadline, [&](std::uint64_t ns) noexcept { return detail::wait_any_until_ns(ns, consumers...); });
+requires(sizeof...(Consumers) > 0) [[nodiscard]] Result<std::size_t> wait_any_until(
+    std::chrono::time_point<Clock, Duration> deadline,
+    Consumers&... consumers) noexcept(detail::kNothrowClock<Clock>) {
+    Result<std::size_t> ready = Status::timed_out;
+    (void)detail::wait_until(deadline, [&](std::uint64_t ns) noexcept {
+        ready = detail::wait_any_until_ns(ns, consumers...);
+        return ready.error();
+    });
+    return ready;
 }
 
 /// The same for a number of consumers that is not known at compile time. Up to 128 are one system call (Linux 5.16); with more,
@@ -87,10 +91,15 @@ class WaitSet {
         return wait_until_ns(detail::deadline_after(timeout), stop);
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<std::size_t> wait_until(std::chrono::time_point<Clock, Duration> deadline,
-                                                 const std::stop_token& stop = {}) noexcept {
-        return detail::call_until(deadline,
-                                  [&](std::uint64_t ns) noexcept { return wait_until_ns(ns, stop); });
+    [[nodiscard]] Result<std::size_t> wait_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(detail::kNothrowClock<Clock>) {
+        Result<std::size_t> ready = Status::timed_out;
+        (void)detail::wait_until(deadline, [&](std::uint64_t ns) noexcept {
+            ready = wait_until_ns(ns, stop);
+            return ready.error();
+        });
+        return ready;
     }
 
  private:

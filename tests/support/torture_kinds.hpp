@@ -285,6 +285,19 @@ struct CrowdNumbers : NumbersOfMany<MpmcRing<std::uint64_t>> {
 };
 struct CrowdBytes : TortureKind<MpmcByteRing, ByteWords> {
     static constexpr const char* kName = "MpmcByteRing";
+    /// What a pop does whose decoding throws, without the exception, of which no two are as many steps.
+    static void leave_unread(In& in) {
+        struct Leaver : In {
+            explicit Leaver(In&& in) : In(std::move(in)) {}
+            void leave() {
+                const auto claim = [this]() noexcept { return side_.claim(ByteWords::kSize); };
+                if (once(claim) == Status::ok) const Reading unread(*this);
+            }
+        };
+        Leaver leaver(std::move(in));
+        leaver.leave();
+        in = std::move(leaver);
+    }
     static constexpr std::uint64_t kLeast = 1;
     [[nodiscard]] static Ring make(std::uint64_t capacity, Delivery delivery) {
         return Ring::anonymous({.capacity_bytes = 64 * capacity,

@@ -1,7 +1,7 @@
 // The verbs for messages of any size, each in the four shapes of a call that may have to wait (detail/verbs.hpp), written once for all
 // rings of bytes, over what the end provides:
 //
-//   once(attempt), waiting(deadline, stop, attempt)     make one attempt, or as many as it takes
+//   once(attempt), waiting(deadline, stop, attempt)     make one attempt, or as many as it takes; waiting_until on any clock
 //   side_                                               the algorithm: prepare(size), place(), publish(size, tag)
 //   announce(count)                                     the wake-up after so many messages
 //   claimed(status, most), borrowed(status)             the guard over a message in place
@@ -125,13 +125,10 @@ class ByteSendVerbs {
         return published(self().waiting(deadline_after(timeout), stop, pushing(message, tag)));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> try_push_until(Bytes message,
-                                              std::chrono::time_point<Clock, Duration> deadline,
-                                              std::uint32_t tag = 0,
-                                              const std::stop_token& stop = {}) noexcept {
-        return published(call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
-            return self().waiting(ns, stop, pushing(message, tag));
-        }));
+    [[nodiscard]] Result<void> try_push_until(
+        Bytes message, std::chrono::time_point<Clock, Duration> deadline, std::uint32_t tag = 0,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return published(self().waiting_until(deadline, stop, pushing(message, tag)));
     }
 
     /// Publishes a value as its Codec writes it, straight into the ring.
@@ -155,14 +152,11 @@ class ByteSendVerbs {
         return published(self().waiting(deadline_after(timeout), stop, encoding(value, tag)));
     }
     template <class T, class Clock, class Duration>
-    [[nodiscard]] Result<void> try_push_value_until(const T& value,
-                                                    std::chrono::time_point<Clock, Duration> deadline,
-                                                    std::uint32_t tag = 0,
-                                                    const std::stop_token& stop = {}) noexcept {
+    [[nodiscard]] Result<void> try_push_value_until(
+        const T& value, std::chrono::time_point<Clock, Duration> deadline, std::uint32_t tag = 0,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
         static_assert(explain_codec<T>() && Encodable<T>);
-        return published(call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
-            return self().waiting(ns, stop, encoding(value, tag));
-        }));
+        return published(self().waiting_until(deadline, stop, encoding(value, tag)));
     }
 
     /// Publishes the parts, one behind the other, as one message.
@@ -208,12 +202,10 @@ class ByteSendVerbs {
                               most_bytes);
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<Claim> try_claim_until(std::size_t most_bytes,
-                                                std::chrono::time_point<Clock, Duration> deadline,
-                                                const std::stop_token& stop = {}) noexcept {
-        return call_until(deadline, [&](std::uint64_t ns) {
-            return self().claimed(self().waiting(ns, stop, preparing(most_bytes)), most_bytes);
-        });
+    [[nodiscard]] Result<Claim> try_claim_until(
+        std::size_t most_bytes, std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return self().claimed(self().waiting_until(deadline, stop, preparing(most_bytes)), most_bytes);
     }
 };
 
@@ -240,12 +232,10 @@ class ByteReceiveVerbs {
         return self().received(self().waiting(deadline_after(timeout), stop, self().popping(buffer)));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<Received> try_pop_until(std::span<std::byte> buffer,
-                                                 std::chrono::time_point<Clock, Duration> deadline,
-                                                 const std::stop_token& stop = {}) noexcept {
-        return call_until(deadline, [&](std::uint64_t ns) {
-            return self().received(self().waiting(ns, stop, self().popping(buffer)));
-        });
+    [[nodiscard]] Result<Received> try_pop_until(
+        std::span<std::byte> buffer, std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return self().received(self().waiting_until(deadline, stop, self().popping(buffer)));
     }
     /// Into a string or vector kept by the caller, resized to the message: no allocation once it is large enough. Growing may
     /// throw std::bad_alloc; the message then stays.
@@ -267,8 +257,8 @@ class ByteReceiveVerbs {
         return self().grown(
             container, [&](auto&& attempt) noexcept { return self().waiting(deadline_ns, stop, attempt); });
     }
-    /// Reads the oldest message as a value of T, as its Codec reads it. corrupt: these bytes are no T; the message stays and can
-    /// be popped as bytes. Decoding may throw what T's growth throws; the message then stays, too.
+    /// Reads the oldest message as a value of T, as its Codec reads it. corrupt: these bytes are no T. Decoding may throw. With one
+    /// consumer the message then stays, in both cases, and can be popped as bytes; with many: see MpmcByteRingConsumer.
     template <class T>
     [[nodiscard]] Result<Received> try_pop_value(T& value) {
         return self().decoded(value, self().once(self().looking()));
@@ -286,9 +276,7 @@ class ByteReceiveVerbs {
     [[nodiscard]] Result<Received> try_pop_value_until(T& value,
                                                        std::chrono::time_point<Clock, Duration> deadline,
                                                        const std::stop_token& stop = {}) {
-        return call_until(deadline, [&](std::uint64_t ns) {
-            return self().decoded(value, self().waiting(ns, stop, self().looking()));
-        });
+        return self().decoded(value, self().waiting_until(deadline, stop, self().looking()));
     }
 
     /// Borrows the oldest message that nobody has, where it lies. It is handed back when the View goes.
@@ -302,11 +290,10 @@ class ByteReceiveVerbs {
         return self().borrowed(self().waiting(deadline_after(timeout), stop, self().looking()));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<View> try_next_until(std::chrono::time_point<Clock, Duration> deadline,
-                                              const std::stop_token& stop = {}) noexcept {
-        return call_until(deadline, [&](std::uint64_t ns) {
-            return self().borrowed(self().waiting(ns, stop, self().looking()));
-        });
+    [[nodiscard]] Result<View> try_next_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return self().borrowed(self().waiting_until(deadline, stop, self().looking()));
     }
 };
 

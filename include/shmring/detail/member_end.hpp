@@ -177,10 +177,32 @@ class MemberEnd {
         return member_.wait(deadline_ns, stop, with_consequences(attempt), repairing(),
                             [this]() noexcept { account(); });
     }
+    template <class Clock, class Duration, class Attempt>
+    [[nodiscard]] Status waiting_until(std::chrono::time_point<Clock, Duration> deadline,
+                                       const std::stop_token& stop,
+                                       Attempt&& attempt) noexcept(kNothrowClock<Clock>) {
+        return wait_until(deadline, [&](std::uint64_t ns) noexcept { return waiting(ns, stop, attempt); });
+    }
     /// After `count` messages were published or handed back.
     void moved_on(std::uint64_t count) noexcept {
         member_.wake(count, [this]() noexcept { return side_.more(); });
     }
+    /// While code of the user's reads the one message in hand. If that throws, the message is left as by a death: delivered again where
+    /// the ring delivers again, else lost, and counted.
+    class Reading {
+     public:
+        explicit Reading(MemberEnd& end) noexcept : end_(end) {}
+        Reading(const Reading&) = delete;
+        Reading& operator=(const Reading&) = delete;
+        ~Reading() {
+            if (!done_) end_.leave_unread();
+        }
+        void done() noexcept { done_ = true; }
+
+     private:
+        MemberEnd& end_;
+        bool done_ = false;
+    };
     /// After we found something, perhaps by a wake-up, and leave it to others.
     void left_there() noexcept {
         member_.pass_on([this]() noexcept { return side_.more(); });
@@ -211,6 +233,12 @@ class MemberEnd {
     }
     [[nodiscard]] auto recovery(const ParticipantRoll& roll) const noexcept {
         return MpmcRecovery(side_.slots(), side_.extent(), redelivers_, roll);
+    }
+    void leave_unread() noexcept {
+        if (side_.leave_to_others()) return member_.wake_all();  // those who sleep look at the head only
+        member_.control().lost.fetch_add(1, relaxed);            // a statistic, before: never too few
+        side_.abandon();
+        moved_on(1);
     }
     bool repair() noexcept {
         const ParticipantRoll roll(member_.participant(), false);

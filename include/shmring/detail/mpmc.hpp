@@ -16,7 +16,7 @@
 //   advance   a consumer's exchange of the head     the next consumer's load          that the tail is not behind it
 //   publish   the producer stores the slot's word   a consumer loads it               the payload
 //   handback  a consumer stores the slot's word     a producer loads it               the place may be written again
-//   orphan    recovery counts an orphan             a consumer that searches for one  the slot's word that says so
+//   orphan    recovery (or a reader) counts one     a consumer that searches for one  the slot's word that says so
 //   finish    close() sets the tail's highest bit   a consumer that finds nothing     everything claimed before the close
 #pragma once
 

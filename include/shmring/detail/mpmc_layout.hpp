@@ -46,9 +46,9 @@ inline constexpr std::uint64_t kTailClosed = std::uint64_t{1} << 63;
 ///   offset field        written by           read by       meaning
 ///   0      tail         producers            all           messages ever claimed for writing; bit 63: closed
 ///   128    head         consumers            all           messages ever claimed for reading
-///   256    orphans      recoverers           consumers     how often a message was found orphaned
+///   256    orphans      recoverers, readers  consumers     how often a message was found orphaned
 ///   264    skipped      recoverers           people        claims of dead producers that were stepped over
-///   272    lost         recoverers           people        messages that died with a consumer and are not redelivered
+///   272    lost         recoverers, readers  people        messages that died with a consumer, or threw, and are not redelivered
 ///   280    redelivered  consumers            people        orphans that were delivered again (at_least_once)
 ///   288    searched     consumers            consumers     what `orphans` said before a search that found none
 ///   296    forgotten    new holders          recoverers    beyond each read claim whose name was taken away before it was repaired

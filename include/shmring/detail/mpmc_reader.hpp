@@ -71,6 +71,17 @@ class MpmcReader {
         const Slot<Env> slot = slots_.at(head);
         return slot.read() != slot.when(SlotState::free);
     }
+    /// Leaves the one message in hand to another, as dying with it would. False: the ring does not deliver it again, we still have it.
+    /// Killed behind either store here: our name still leads whoever repairs after us to the orphan, which is then announced again.
+    [[nodiscard]] bool leave_to_others() noexcept {
+        if (!redelivers_ || deliveries_ == SlotWord::kMaxDeliveries) return false;
+        const Slot<Env> slot = slots_.at(claimed_.first);
+        const SlotWord word = SlotWord::of(slot.lap(), SlotState::orphaned, deliveries_);
+        slot.word().store(word.value, release);          // [publish] release side
+        slots_.control().orphans.fetch_add(1, release);  // [orphan] release side
+        clear_claim();
+        return true;
+    }
     [[nodiscard]] const MpmcSlots<Env, kShape>& slots() const noexcept { return slots_; }
     [[nodiscard]] const Extent& extent() const noexcept { return extent_; }
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <stop_token>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "shmring/detail/await_verbs.hpp"
@@ -91,8 +92,9 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
     }
     template <class Clock, class Duration>
     [[nodiscard]] Result<void> poll_until(std::chrono::time_point<Clock, Duration> deadline,
-                                          const std::stop_token& stop = {}) noexcept {
-        return call_until(deadline, [&](std::uint64_t ns) noexcept { return poll_until_ns(ns, stop); });
+                                          const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return wait_until(deadline,
+                          [&](std::uint64_t ns) noexcept { return poll_until_ns(ns, stop).error(); });
     }
     /// Whether everything was received and nothing more will come: the next call that receives answers `closed`.
     [[nodiscard]] bool eof() noexcept {
@@ -159,7 +161,7 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
 
     /// `call(producer)`, after the first use was made one and, now and then, the peer was asked after.
     template <class Call>
-    [[nodiscard]] Result<void> sending(Call&& call) noexcept {
+    [[nodiscard]] Result<void> sending(Call&& call) {
         if (!hold_.bound()) [[unlikely]] {
             SetupError error;
             if (const Status status = begin(error); status != Status::ok) return status;
@@ -181,12 +183,18 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
     /// `call(consumer)`, which does not wait; when it found nothing, the peer may have to be asked after.
     template <class Call>
     [[nodiscard]] auto receiving_now(Call&& call) -> decltype(call(std::declval<Consumer&>())) {
+        using Answer = decltype(call(std::declval<Consumer&>()));
         return receiving([&](Consumer& in) {
-            auto answer =
-                call(in);  // one variable and one return, so that it is filled where the caller has it
-            if (!answer && asks_after(answer.error())) [[unlikely]]
-                answer = call(in);
-            return answer;
+            if constexpr (std::is_nothrow_move_assignable_v<Answer>) {
+                auto answer =
+                    call(in);  // one variable and one return, so that it is filled where the caller has it
+                if (!answer && asks_after(answer.error())) [[unlikely]]
+                    answer = call(in);
+                return answer;
+            } else {  // a value that was taken stays where it is made
+                (void)peek();
+                return call(in);
+            }
         });
     }
 

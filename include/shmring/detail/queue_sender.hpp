@@ -45,10 +45,10 @@ class QueueSender {
         return sending(value, [&](auto& out) noexcept { return Lane::push_by(out, value, timeout, stop); });
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> try_push_until(const T& value,
-                                              std::chrono::time_point<Clock, Duration> deadline,
-                                              const std::stop_token& stop = {}) noexcept {
-        return sending(value, [&](auto& out) noexcept { return Lane::push_by(out, value, deadline, stop); });
+    [[nodiscard]] Result<void> try_push_until(
+        const T& value, std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return sending(value, [&](auto& out) { return Lane::push_by(out, value, deadline, stop); });
     }
     /// As many of `values` as fit, in order: how many (at least one, unless none were given), or the Status that says why none.
     [[nodiscard]] Result<std::size_t> try_push_n(std::span<const T> values) noexcept {
@@ -97,7 +97,7 @@ class QueueSender {
         return ring_ ? status_of_refusal(code) : Status::not_owner;
     }
     template <class Call>
-    [[nodiscard]] Result<void> with_record(Call&& call) noexcept {
+    [[nodiscard]] Result<void> with_record(Call&& call) {
         if (!out_) [[unlikely]] {
             std::error_code code;
             out_ = ring_.producer(policy_, code);
@@ -119,7 +119,7 @@ class QueueSender {
             return largest_ != kAnySize && Codec<T>::size(value) > largest_;
     }
     template <class Call>
-    [[nodiscard]] Result<void> sending(const T& value, Call&& call) noexcept {
+    [[nodiscard]] Result<void> sending(const T& value, Call&& call) {
         if (is_too_large(value)) return Status::too_large;
         return with_record(call);
     }

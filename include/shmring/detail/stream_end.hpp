@@ -2,6 +2,7 @@
 // side of an algorithm. The rings add their verbs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <system_error>
@@ -127,6 +128,12 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
         return end_.wait(kNotYet, deadline_ns, stop, attempt, [this]() noexcept { account(); });
+    }
+    template <class Clock, class Duration, class Attempt>
+    [[nodiscard]] Status waiting_until(std::chrono::time_point<Clock, Duration> deadline,
+                                       const std::stop_token& stop,
+                                       Attempt&& attempt) noexcept(kNothrowClock<Clock>) {
+        return wait_until(deadline, [&](std::uint64_t ns) noexcept { return waiting(ns, stop, attempt); });
     }
     /// Brings the record's counters up to date: when we have to wait anyway, at close, and when we leave.
     void account() noexcept {

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
+#include <new>
+#include <optional>
 
 #include "shmring/codec.hpp"
 #include "shmring/detail/lease.hpp"
@@ -33,7 +34,6 @@ template <class Lane>
 template <class T>
 struct FixedTasks : FixedLane<T> {
     using Lane = FixedLane<T>;
-    using Value = T;
     static constexpr bool kNothrow = true;
 
     [[nodiscard]] static SegmentSpec spec(const JoinableQueueOptions& options) noexcept {
@@ -57,13 +57,11 @@ struct FixedTasks : FixedLane<T> {
         side.hand_back(0);
         side.settle();
     }
-    /// corrupt: so many bytes are no T.
-    [[nodiscard]] static Result<T> value(Bytes bytes) noexcept {
-        return Result<T>(std::in_place, [&](void* to) noexcept {
-            if (bytes.size() != sizeof(T)) return Status::corrupt;
-            ShippedEnv::copy_out(to, bytes.data(), sizeof(T));
-            return Status::ok;
-        });
+    /// Makes the value in place. corrupt: so many bytes are no T.
+    [[nodiscard]] static Status read(Bytes bytes, void* to) noexcept {
+        if (bytes.size() != sizeof(T)) return Status::corrupt;
+        ShippedEnv::copy_out(to, bytes.data(), sizeof(T));
+        return Status::ok;
     }
 
  private:
@@ -77,7 +75,6 @@ struct FixedTasks : FixedLane<T> {
 template <class T>
 struct CodecTasks : CodecLane<T> {
     using Lane = CodecLane<T>;
-    using Value = T;
     static constexpr bool kNothrow = false;
 
     [[nodiscard]] static SegmentSpec spec(const JoinableQueueOptions& options) noexcept {
@@ -102,10 +99,11 @@ struct CodecTasks : CodecLane<T> {
     static void hand_back(Side& side) noexcept {
         side.hand_back();
     }
-    [[nodiscard]] static Result<T> value(Bytes bytes) {
-        T value{};
-        if (!Codec<T>::decode(bytes, value)) return Status::corrupt;
-        return Result<T>(std::move(value));
+    [[nodiscard]] static Status read(Bytes bytes, std::optional<T>& to) {
+        return Codec<T>::decode(bytes, to.emplace()) ? Status::ok : Status::corrupt;
+    }
+    [[nodiscard]] static Status read(Bytes bytes, void* to) {
+        return Codec<T>::decode(bytes, *::new (to) T{}) ? Status::ok : Status::corrupt;
     }
 };
 

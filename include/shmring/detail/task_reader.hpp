@@ -17,7 +17,6 @@ namespace shmring::detail {
 template <class Lane>
 class TaskReader : public Lane::Consumer {
     using Consumer = typename Lane::Consumer;
-    using Value = Result<typename Lane::Value>;
 
  public:
     using Consumer::left_there;
@@ -30,22 +29,20 @@ class TaskReader : public Lane::Consumer {
     explicit TaskReader(Consumer&& consumer) noexcept : Consumer(std::move(consumer)) {}
 
     [[nodiscard]] Status claim() noexcept { return Lane::claim(this->side_); }
-    /// Moves what was claimed to a free desk. corrupt: its bytes are no such value, and it is gone.
-    [[nodiscard]] Value move_to(Desk& desk, Workbench& bench) noexcept(Lane::kNothrow) {
+    /// Moves what was claimed to a free desk, and makes its value at `place` (see Result). corrupt: its bytes are no such value, and it
+    /// is gone.
+    template <class Place>
+    [[nodiscard]] Status move_to(Desk& desk, Workbench& bench, Place& place) noexcept(Lane::kNothrow) {
         Abandoning failure{&desk, bench};
         desk.name(LeaseWord::of(this->side_.claimed().first, this->side_.deliveries()));
-        Value value = read(desk, bench);  // and the place is handed back
-        failure.desk = nullptr;
-        if (!value) bench.finish(desk, desk.lease());
-        return value;
+        return settled(read(desk, bench, place), failure);  // and the place in the ring is handed back
     }
     /// What a dead worker left at a desk that is ours now.
-    [[nodiscard]] static Value read_again(Desk& desk, Workbench& bench) noexcept(Lane::kNothrow) {
+    template <class Place>
+    [[nodiscard]] static Status read_again(Desk& desk, Workbench& bench,
+                                           Place& place) noexcept(Lane::kNothrow) {
         Abandoning failure{&desk, bench};
-        Value value = Lane::value(desk.kept());
-        failure.desk = nullptr;
-        if (!value) bench.finish(desk, desk.lease());
-        return value;
+        return settled(Lane::read(desk.kept(), place), failure);
     }
 
  private:
@@ -65,14 +62,21 @@ class TaskReader : public Lane::Consumer {
         }
     };
 
-    [[nodiscard]] Value read(Desk& desk, Workbench& bench) noexcept(Lane::kNothrow) {
+    /// Decoding did not throw.
+    [[nodiscard]] static Status settled(Status status, Abandoning& failure) noexcept {
+        Desk& desk = *std::exchange(failure.desk, nullptr);
+        if (status != Status::ok) failure.bench.finish(desk, desk.lease());
+        return status;
+    }
+    template <class Place>
+    [[nodiscard]] Status read(Desk& desk, Workbench& bench, Place& place) noexcept(Lane::kNothrow) {
         const HandingBack in_the_end{*this};
         const Bytes bytes = Lane::bytes(this->side_);
         if (bench.leases().redelivers()) {
             if (bytes.size() > bench.leases().room()) return Status::corrupt;  // no push lets it pass
             desk.keep(bytes);
         }
-        return Lane::value(bytes);
+        return Lane::read(bytes, place);
     }
 };
 

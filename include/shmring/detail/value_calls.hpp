@@ -2,7 +2,9 @@
 // its Codec. Both have the same calls, so that a facade has one body.
 #pragma once
 
+#include <optional>
 #include <stop_token>
+#include <type_traits>
 #include <utility>
 
 #include "shmring/codec.hpp"
@@ -25,7 +27,7 @@ struct FixedCalls {
     }
     template <class Out, class Time>
     [[nodiscard]] static Result<void> push_by(Out& out, const T& value, const Time& when,
-                                              const std::stop_token& stop) noexcept {
+                                              const std::stop_token& stop) {
         if constexpr (requires { when.time_since_epoch(); })
             return out.try_push_until(value, when, stop);
         else
@@ -40,13 +42,26 @@ struct FixedCalls {
         return in.pop(stop);
     }
     template <class In, class Time>
-    [[nodiscard]] static Result<T> pop_by(In& in, const Time& when, const std::stop_token& stop) noexcept {
+    [[nodiscard]] static Result<T> pop_by(In& in, const Time& when, const std::stop_token& stop) {
         if constexpr (requires { when.time_since_epoch(); })
             return in.try_pop_until(when, stop);
         else
             return in.try_pop_for(when, stop);
     }
 };
+
+/// A value that `fill(T&)`, a Status, makes where its receiver has it: one that was taken out of a ring must not be lost by a move that
+/// throws.
+template <class T, class Fill>
+[[nodiscard]] Result<T> made(Fill&& fill) {
+    if constexpr (std::is_trivially_copyable_v<T>) {
+        T value{};
+        if (const Status status = fill(value); status != Status::ok) return status;
+        return Result<T>(value);
+    } else {
+        return Result<T>(std::in_place, [&](std::optional<T>& to) { return fill(to.emplace()); });
+    }
+}
 
 /// A value, encoded into the ring and decoded out of it: ends of rings of bytes.
 template <class T>
@@ -63,7 +78,7 @@ struct CodecCalls {
     }
     template <class Out, class Time>
     [[nodiscard]] static Result<void> push_by(Out& out, const T& value, const Time& when,
-                                              const std::stop_token& stop) noexcept {
+                                              const std::stop_token& stop) {
         if constexpr (requires { when.time_since_epoch(); })
             return out.try_push_value_until(value, when, 0, stop);
         else
@@ -71,29 +86,20 @@ struct CodecCalls {
     }
     template <class In>
     [[nodiscard]] static Result<T> try_pop(In& in) {
-        return value_of([&](T& value) { return in.try_pop_value(value); });
+        return made<T>([&](T& value) { return in.try_pop_value(value).error(); });
     }
     template <class In>
     [[nodiscard]] static Result<T> pop(In& in, const std::stop_token& stop) {
-        return value_of([&](T& value) { return in.pop_value(value, stop); });
+        return made<T>([&](T& value) { return in.pop_value(value, stop).error(); });
     }
     template <class In, class Time>
     [[nodiscard]] static Result<T> pop_by(In& in, const Time& when, const std::stop_token& stop) {
-        return value_of([&](T& value) {
+        return made<T>([&](T& value) {
             if constexpr (requires { when.time_since_epoch(); })
-                return in.try_pop_value_until(value, when, stop);
+                return in.try_pop_value_until(value, when, stop).error();
             else
-                return in.try_pop_value_for(value, when, stop);
+                return in.try_pop_value_for(value, when, stop).error();
         });
-    }
-
- private:
-    template <class Call>
-    [[nodiscard]] static Result<T> value_of(Call&& call) {
-        T value{};
-        const Result<Received> received = call(value);
-        if (!received) return received.error();
-        return Result<T>(std::move(value));
     }
 };
 

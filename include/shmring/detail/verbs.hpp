@@ -1,7 +1,7 @@
 // The four shapes of a call that may have to wait - now, for ever, for a time, until a time - written once for each verb of the
 // rings of fixed-size messages. Each is one line over what the end provides:
 //
-//   once(attempt), waiting(deadline, stop, attempt)     make one attempt, or as many as it takes
+//   once(attempt), waiting(deadline, stop, attempt)     make one attempt, or as many as it takes; waiting_until on any clock
 //   pushing(message), preparing()                       one attempt each
 //   published(status), claimed(status)                  what follows a success: the wake-up, the guard
 //   popped(call), borrowed(status)                      likewise for readers
@@ -38,12 +38,10 @@ class SendVerbs {
         return self().published(self().waiting(deadline_after(timeout), stop, self().pushing(message)));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> try_push_until(const T& message,
-                                              std::chrono::time_point<Clock, Duration> deadline,
-                                              const std::stop_token& stop = {}) noexcept {
-        return self().published(call_until(deadline, [&](std::uint64_t ns) -> Result<void> {
-            return self().waiting(ns, stop, self().pushing(message));
-        }));
+    [[nodiscard]] Result<void> try_push_until(
+        const T& message, std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return self().published(self().waiting_until(deadline, stop, self().pushing(message)));
     }
 
     /// The place of the next message, to be written there and committed. Statuses as for try_push. One claim at a time, no push
@@ -61,11 +59,10 @@ class SendVerbs {
         return self().claimed(self().waiting(deadline_after(timeout), stop, self().preparing()));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<Claim> try_claim_until(std::chrono::time_point<Clock, Duration> deadline,
-                                                const std::stop_token& stop = {}) noexcept {
-        return call_until(deadline, [&](std::uint64_t ns) {
-            return self().claimed(self().waiting(ns, stop, self().preparing()));
-        });
+    [[nodiscard]] Result<Claim> try_claim_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return self().claimed(self().waiting_until(deadline, stop, self().preparing()));
     }
 };
 
@@ -93,10 +90,8 @@ class ReceiveVerbs {
     }
     template <class Clock, class Duration>
     [[nodiscard]] Result<T> try_pop_until(std::chrono::time_point<Clock, Duration> deadline,
-                                          const std::stop_token& stop = {}) noexcept {
-        return call_until(deadline, [&](std::uint64_t ns) {
-            return self().popped([&](auto&& popping) { return self().waiting(ns, stop, popping); });
-        });
+                                          const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return self().popped([&](auto&& popping) { return self().waiting_until(deadline, stop, popping); });
     }
 
     /// Borrows the oldest message where it lies, without a copy; it is handed back when the View goes. One View at a time, no pop
@@ -114,11 +109,10 @@ class ReceiveVerbs {
         return self().borrowed(self().waiting(deadline_after(timeout), stop, self().preparing()));
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<View> try_next_until(std::chrono::time_point<Clock, Duration> deadline,
-                                              const std::stop_token& stop = {}) noexcept {
-        return call_until(deadline, [&](std::uint64_t ns) {
-            return self().borrowed(self().waiting(ns, stop, self().preparing()));
-        });
+    [[nodiscard]] Result<View> try_next_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return self().borrowed(self().waiting_until(deadline, stop, self().preparing()));
     }
 };
 

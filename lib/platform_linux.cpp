@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/time_types.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -28,6 +27,17 @@ namespace shmring::detail::platform {
 namespace {
 
 constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
+
+// futex_waitv(2), in words of our own: the kernel's headers have it from 5.16 on, and a program that is built with older ones may run on
+// a newer kernel.
+constexpr long kFutexWaitv = 449;  // on every architecture but Alpha
+constexpr std::uint32_t kFutexOf32Bits = 2;
+struct FutexWaiter {
+    std::uint64_t expected = 0;
+    std::uint64_t address = 0;
+    std::uint32_t flags = 0;
+    std::uint32_t reserved = 0;
+};
 
 /// The farthest deadlines lie beyond what time_t holds where it has 32 bits: 68 years after the start will do
 /// for them.
@@ -162,14 +172,14 @@ FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count,
                            std::uint64_t deadline_ns) noexcept {
     static std::atomic<bool> supported{true};
     if (count <= kMaxFutexTargets && supported.load(relaxed)) {
-        std::array<futex_waitv, kMaxFutexTargets> waiters{};
+        std::array<FutexWaiter, kMaxFutexTargets> waiters{};
         for (std::size_t i = 0; i != count; ++i) {
-            waiters[i].val = targets[i].expected;
-            waiters[i].uaddr = reinterpret_cast<std::uintptr_t>(targets[i].word);
-            waiters[i].flags = FUTEX_32;
+            waiters[i].expected = targets[i].expected;
+            waiters[i].address = reinterpret_cast<std::uintptr_t>(targets[i].word);
+            waiters[i].flags = kFutexOf32Bits;
         }
         const timespec deadline = to_timespec(deadline_ns);
-        if (::syscall(SYS_futex_waitv, waiters.data(), count, 0, &deadline, CLOCK_MONOTONIC) >= 0)
+        if (::syscall(kFutexWaitv, waiters.data(), count, 0, &deadline, CLOCK_MONOTONIC) >= 0)
             return FutexResult::woken;
         if (errno == ETIMEDOUT) return FutexResult::timed_out;
         if (errno == EINTR) return FutexResult::interrupted;

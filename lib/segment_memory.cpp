@@ -16,7 +16,9 @@ namespace shmring::detail {
 
 namespace {
 
-constexpr int kMadvCollapse = 25;  // Linux 6.1, not in the headers of Debian 12
+// In words of our own: a program that is built with the headers of an older kernel may run on a newer one.
+constexpr int kMadvPopulateWrite = 23;  // Linux 5.14
+constexpr int kMadvCollapse = 25;       // Linux 6.1
 
 constexpr std::size_t kHugePageSize = std::size_t{2} << 20;  // where they are larger, the kernel will say no
 
@@ -29,7 +31,7 @@ constexpr std::size_t kHugePageSize = std::size_t{2} << 20;  // where they are l
 }
 
 [[nodiscard]] std::error_code prefault(std::span<std::byte> memory) noexcept {
-    const std::error_code error = advise(memory, MADV_POPULATE_WRITE);
+    const std::error_code error = advise(memory, kMadvPopulateWrite);
     if (error != std::errc::invalid_argument) return error;
     touch_pages(memory);
     return {};

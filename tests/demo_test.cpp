@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/private_folder.hpp"
 #include "support/run_program.hpp"
 
 namespace shmring::test {
@@ -31,16 +32,8 @@ const std::string kDemo = SHMRING_BINARY_DIR "/tools/demo";
 const std::vector<std::string> kTransports = {"SpscRing, blocking", "SpscRing, spinning", "pipe",
                                               "file plus lock"};
 
-/// A directory for one test.
 class Demo : public testing::Test {
  protected:
-    Demo() {
-        std::string name = testing::TempDir() + "shmring-demo-test-XXXXXX";
-        if (::mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "cannot make " << name;
-        folder_ = name;
-    }
-    ~Demo() override { fs::remove_all(folder_); }
-
     [[nodiscard]] std::string path(const std::string& name = "") const { return (folder_ / name).string(); }
 
     /// Bytes that differ from file to file and repeat nowhere near.
@@ -53,7 +46,8 @@ class Demo : public testing::Test {
         ASSERT_EQ(fs::file_size(folder_ / name), size);
     }
 
-    fs::path folder_;
+    PrivateFolder private_folder_{"demo-test"};
+    const fs::path& folder_ = private_folder_.path();
 };
 
 Ran run_demo(std::vector<std::string> arguments, const std::function<int()>& prepare = {}) {

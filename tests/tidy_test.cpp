@@ -26,6 +26,9 @@ const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_
 /// The layers of docs/design.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
 /// where one of them builds on the other; the last column is what a row must not know although it stands higher.
 const std::vector<Layer> kLayers = {
+    {0,
+     "what every public header begins and ends with",
+     {"detail/header_begin.hpp", "detail/header_end.hpp"}},
     {0, "vocabulary", {"detail/atomic.hpp", "message.hpp", "peer.hpp", "result.hpp", "lib/error.cpp"}},
     {0, "encodings", {"codec.hpp"}},
     {1, "platform", {"detail/platform.hpp", "lib/platform_linux.cpp", "lib/platform_liveness.cpp"}},
@@ -121,8 +124,11 @@ const std::set<std::string> kSeeTheOperatingSystem = {
     "lib/attach_refusal.cpp", "lib/memory_room.cpp",
     "lib/bell.cpp",           "lib/readable_descriptor.cpp",
 };
-const std::set<std::string> kDependOnTheBuild = {"include/shmring/detail/atomic.hpp",
-                                                 "lib/platform_linux.cpp"};
+const std::set<std::string> kDependOnTheBuild = {
+    "include/shmring/detail/atomic.hpp",
+    "include/shmring/detail/header_begin.hpp",  // says what is missing
+    "lib/platform_linux.cpp",
+};
 const std::set<std::string> kHoldAssembly = {
     "include/shmring/detail/atomic.hpp",  // the pause of a polling loop
     "bench/harness/message.hpp",          // keeps the compiler from dropping a payload nobody looks at
@@ -211,6 +217,19 @@ TEST(Tidy, AnIncludeThatDoesNotPointDownIsFound) {
               0U);
     EXPECT_EQ(findings("lib/middle.cpp", "#include \"shmring/high.hpp\""), 1U);
     EXPECT_EQ(findings("lib/middle.cpp", "#include \"middle.hpp\""), 1U);
+}
+
+TEST(Tidy, EveryPublicHeaderPutsTheMacrosOfOthersAside) {
+    std::vector<File> public_headers = tree({"include"}, kCode);
+    std::erase_if(public_headers, [](const File& file) { return file.in("include/shmring/detail"); });
+    EXPECT_GE(public_headers.size(), 20U);
+    expect_none(public_headers, without_begin_and_end);
+
+    const std::string begin = "#include \"shmring/detail/header_begin.hpp\"\n";
+    const std::string end = "#include \"shmring/detail/header_end.hpp\"\n";
+    expect_allowed(without_begin_and_end, {"#pragma once\n\n" + begin + "#include <new>\nint x;\n" + end});
+    expect_found(without_begin_and_end, {"#include <new>\n" + begin + end, begin + "#include <new>\n",
+                                         begin + end + "int x;\n", "int x;\n"});
 }
 
 TEST(Tidy, ProgramsKnowNoDetails) {

@@ -1,6 +1,8 @@
 // The reading end of ByteRing.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -177,3 +179,5 @@ inline Result<ByteRingView> ByteRingConsumer::borrowed(Status status) noexcept {
                         ledger_.lend(record.skip + record.span));
 }
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // BytePipe: byte messages of any size between two ends, one or both ways.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -189,3 +191,5 @@ class BytePipe : public detail::PipeObject<BytePipe, BytePipeEnd> {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // The writing end of ByteRing.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -78,3 +80,5 @@ inline Result<ByteRingClaim> ByteRingProducer::claimed(Status status, std::size_
 }
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

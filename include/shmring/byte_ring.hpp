@@ -1,6 +1,8 @@
 // ByteRing: messages of any size from one producer to one consumer, written and read in place, between processes or threads.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string_view>
@@ -54,3 +56,5 @@ class ByteRing : public detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingC
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // Codec: how a value becomes bytes and comes back. The compiler finds the codec by the type.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -158,3 +160,5 @@ requires(!Message<T> && Encodable<T> && Decodable<T>) struct Codec<std::vector<T
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

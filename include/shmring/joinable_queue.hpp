@@ -1,6 +1,8 @@
 // JoinableQueue<T>: a queue of tasks that can be waited for, many to many, on a ring in shared memory.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -299,3 +301,5 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // Which types may travel between processes as bytes, and how a type is told apart from another of the same size.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <ranges>
@@ -48,3 +50,5 @@ constexpr bool explain_message() {
 }  // namespace detail
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // The reading end of MpmcByteRing.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -175,3 +177,5 @@ inline Result<MpmcByteRingView> MpmcByteRingConsumer::borrowed(Status status) no
 }
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // The writing end of MpmcByteRing.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -87,3 +89,5 @@ inline Result<MpmcByteRingClaim> MpmcByteRingProducer::claimed(Status status,
 }
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

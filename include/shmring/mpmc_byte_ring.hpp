@@ -1,6 +1,8 @@
 // MpmcByteRing: messages of any size from many producers to many consumers, written and read in place, alive after kill -9.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string_view>
@@ -70,3 +72,5 @@ class MpmcByteRing : public detail::MemberRing<MpmcByteRing, MpmcByteRingProduce
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

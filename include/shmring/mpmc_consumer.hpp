@@ -1,6 +1,8 @@
 // The reading end of MpmcRing<T>.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -122,3 +124,5 @@ class MpmcRingView {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // The writing end of MpmcRing<T>.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -118,3 +120,5 @@ class MpmcRingClaim {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // MpmcRing<T>: fixed-size messages from many producers to many consumers, between processes or threads, alive after kill -9.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cstdint>
 
 #include "shmring/detail/member_ring.hpp"
@@ -80,3 +82,5 @@ class MpmcRing
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

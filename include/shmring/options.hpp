@@ -1,6 +1,8 @@
 // Options that every kind of ring takes when it is made.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string_view>
@@ -74,3 +76,5 @@ struct PipeOptions {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

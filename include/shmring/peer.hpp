@@ -1,6 +1,8 @@
 // PeerState: what is known of the one on the other side of a stream or pipe.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 namespace shmring {
 
 /// How the other side stands: the producer as its consumer sees it, the other end of a pipe, and so on.
@@ -15,3 +17,5 @@ enum class PeerState {
 [[nodiscard]] const char* to_string(PeerState state) noexcept;
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

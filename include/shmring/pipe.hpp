@@ -1,6 +1,8 @@
 // Pipe<T>: values between two ends, one or both ways: what Python's multiprocessing.Pipe is for.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <chrono>
 #include <memory>
 #include <stop_token>
@@ -115,3 +117,5 @@ class Pipe : public detail::PipeObject<Pipe<T>, PipeEnd<T>> {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

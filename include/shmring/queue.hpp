@@ -1,6 +1,8 @@
 // Queue<T>: the queue people know from Python's multiprocessing, many to many, on a ring in shared memory.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -206,3 +208,5 @@ class Queue<T>::Iterator {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

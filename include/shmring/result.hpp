@@ -1,6 +1,8 @@
 // What calls answer: Status for the states of a live stream, Result<T> for a value or a Status, errc for set-up that failed.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstdint>
 #include <memory>
@@ -199,3 +201,5 @@ class [[nodiscard]] Result<void> {
 
 template <>
 struct std::is_error_code_enum<shmring::errc> : std::true_type {};
+
+#include "shmring/detail/header_end.hpp"

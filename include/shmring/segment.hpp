@@ -2,6 +2,8 @@
 // Rings stand on it; users meet it for metadata, removal and for what was granted.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -197,3 +199,5 @@ class Segment {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

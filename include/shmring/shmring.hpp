@@ -1,6 +1,8 @@
 // Everything a program that uses shmring needs, and nothing of what is inside.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include "shmring/byte_pipe.hpp"
 #include "shmring/byte_ring.hpp"
 #include "shmring/codec.hpp"
@@ -17,3 +19,5 @@
 #include "shmring/spsc_ring.hpp"
 #include "shmring/wait.hpp"
 #include "shmring/wait_any.hpp"
+
+#include "shmring/detail/header_end.hpp"

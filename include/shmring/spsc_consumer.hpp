@@ -1,6 +1,8 @@
 // The reading end of SpscRing<T>.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -116,3 +118,5 @@ class SpscRingView {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -1,6 +1,8 @@
 // The writing end of SpscRing<T>.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -120,3 +122,5 @@ class SpscRingClaim {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

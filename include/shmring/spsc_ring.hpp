@@ -1,6 +1,8 @@
 // SpscRing<T>: fixed-size messages from one producer to one consumer, between processes or threads.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cstdint>
 
 #include "shmring/detail/seated_ring.hpp"
@@ -77,3 +79,5 @@ class SpscRing
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

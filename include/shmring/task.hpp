@@ -1,6 +1,8 @@
 // Task<T>: a value out of a JoinableQueue, and the duty to say when it is done.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <cassert>
 #include <cstdint>
 #include <type_traits>
@@ -76,3 +78,5 @@ class Task {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

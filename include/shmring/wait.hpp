@@ -1,6 +1,8 @@
 // How blocking calls wait: poll for a bounded, self-adjusting time, then sleep in the kernel until woken or the deadline comes.
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -169,3 +171,5 @@ class Waiter {
 }  // namespace detail
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

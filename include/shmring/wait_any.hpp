@@ -1,6 +1,8 @@
 // Waiting for several rings at once: which of these consumers can be read without waiting?
 #pragma once
 
+#include "shmring/detail/header_begin.hpp"
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -117,3 +119,5 @@ class WaitSet {
 };
 
 }  // namespace shmring
+
+#include "shmring/detail/header_end.hpp"

@@ -106,6 +106,15 @@ inline Findings upward_includes(const File& file, const std::vector<Layer>& laye
     return findings;
 }
 
+/// A public header begins with detail/header_begin.hpp, before all that it includes, and ends with detail/header_end.hpp.
+inline Findings without_begin_and_end(const File& file) {
+    const std::vector<Include> includes = includes_of(file);
+    const bool begins = !includes.empty() && includes.front().target == "shmring/detail/header_begin.hpp";
+    const bool ends = file.text.ends_with("\n#include \"shmring/detail/header_end.hpp\"\n");
+    if (begins && ends) return {};
+    return {file.path + ":1: first include detail/header_begin.hpp, last line detail/header_end.hpp"};
+}
+
 inline Findings details_included(const File& file) {
     Findings findings;
     for (const Include& include : includes_of(file))

@@ -22,6 +22,7 @@ namespace shmring::test {
 namespace {
 
 using detail::EventLine;
+using detail::kAllWoken;
 using detail::kArmed;
 using detail::kFirstSleep_ns;
 using detail::kMaxParticipants;
@@ -136,12 +137,12 @@ TEST_F(EventCount, OnlyANotifierTakesTheArmedBit) {
     Events::pass_on(line_);
     EXPECT_EQ(word(), std::uint64_t{6} << 32 | kArmed | 1);
     Events::notify_all(line_);
-    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed);
+    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed | kAllWoken);
     Events::pass_on(line_);
-    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed) << "nobody to pass it on to";
+    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed | kAllWoken) << "nobody to pass it on to";
     ready_ = true;
     EXPECT_EQ(sleep(), SleepResult::ready);
-    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed) << "registered and left";
+    EXPECT_EQ(word(), std::uint64_t{7} << 32 | kArmed | kAllWoken) << "registered and left";
     set_word(7, kMaxParticipants | kArmed);
     EXPECT_EQ(sleep(), SleepResult::ready);
     EXPECT_EQ(word() & (kArmed | kWaitersMask), kArmed) << "the dead were counted, and the count repaired";
@@ -231,10 +232,10 @@ TEST_F(EventCount, ANotifierTriesAgainWhenAnotherWasQuicker) {
 TEST_F(EventCount, NotifyingEverybodyMovesTheEpochEvenWhenNobodyIsRegistered) {
     set_word(7, 0);
     Events::notify_all(line_);
-    EXPECT_EQ(word(), 8 * kOneEpoch);
+    EXPECT_EQ(word(), 8 * kOneEpoch + kAllWoken);
     set_word(7, 900);
     Events::notify_all(line_);
-    EXPECT_EQ(word(), 8 * kOneEpoch);
+    EXPECT_EQ(word(), 8 * kOneEpoch + kAllWoken);
     ASSERT_EQ(world.wakes.size(), 2U);
     for (const int count : world.wakes) EXPECT_GE(count, 65535);
 }
@@ -249,18 +250,18 @@ TEST_F(EventCount, NotifyingEverybodyIsOneReleasingExchange) {
 }
 
 TEST_F(EventCount, KeepsTheReservedBits) {
-    constexpr std::uint64_t kOthers = 0xfffe'0000;
+    constexpr std::uint64_t kOthers = 0xfffc'0000;
     set_word(7, kOthers | 2);
     Events::notify(line_, 1);
     EXPECT_EQ(word(), 8 * kOneEpoch + (kOthers | 1));
     Events::notify_all(line_);
-    EXPECT_EQ(word(), 9 * kOneEpoch + kOthers);
+    EXPECT_EQ(word(), 9 * kOneEpoch + (kOthers | kAllWoken));
     ready_ = true;
     EXPECT_EQ(sleep(), SleepResult::ready);
-    EXPECT_EQ(word(), 9 * kOneEpoch + kOthers);
+    EXPECT_EQ(word(), 9 * kOneEpoch + (kOthers | kAllWoken));
     set_word(7, kOthers | kMaxParticipants);
     EXPECT_EQ(sleep(), SleepResult::ready);
-    EXPECT_EQ(word(), 8 * kOneEpoch + kOthers);
+    EXPECT_EQ(word(), 8 * kOneEpoch + (kOthers | kAllWoken));
 }
 
 TEST_F(EventCount, ASleeperWhoseCreditWasTakenDoesNotTakeBackAnother) {
@@ -321,7 +322,7 @@ TEST_F(EventCount, TheEpochWrapsWithoutAWord) {
 
     set_word(0xffff'ffff, 4);
     Events::notify_all(line_);
-    EXPECT_EQ(word(), 0U);
+    EXPECT_EQ(word(), kAllWoken);
 }
 
 TEST_F(EventCount, ASleeperThatDiedCostsOneNeedlessWakeUpAndIsForgotten) {
@@ -345,7 +346,7 @@ TEST_F(EventCount, MoreSleepersThanCanLiveAreTheDeadAndTheCountStartsAfresh) {
     set_word(5, kMaxParticipants);
     EXPECT_EQ(sleep(), SleepResult::ready);
     EXPECT_EQ(world.wakes.size(), 1U) << "the living among them must not sleep on";
-    EXPECT_EQ(word(), 6 * kOneEpoch);
+    EXPECT_EQ(word(), 6 * kOneEpoch + kAllWoken);
 }
 
 TEST_F(EventCount, AsManySleepersAsCanLiveAreKept) {
@@ -354,6 +355,60 @@ TEST_F(EventCount, AsManySleepersAsCanLiveAreKept) {
     EXPECT_EQ(sleep(), SleepResult::ready);
     EXPECT_EQ(word(), 5 * kOneEpoch + kMaxParticipants - 1);
     EXPECT_TRUE(world.wakes.empty());
+}
+
+// ---- a wake-up that is of no use to who got it -----------------------------------------------------------------------
+
+class UnusableWakeUp : public EventCount {
+ protected:
+    /// A sleep beside another sleeper that is ended by `wake`, for something that is there and that we cannot use. How many wake-ups
+    /// of everybody came from us.
+    template <class Wake>
+    std::size_t handed_on(Wake wake, FutexResult result, bool is_left = true) {
+        set_word(5, 1);
+        world.wakes.clear();
+        end_first_sleep(result, [&] {
+            wake();
+            world.wakes.clear();
+        });
+        const auto attempt = [this]() noexcept { return ready_; };
+        const auto left = [is_left]() noexcept { return is_left; };
+        (void)Events::sleep(
+            line_, start_ns_ + 500'000, kPeriod_ns, attempt, [] {}, detail::NoLinger{}, left);
+        return world.wakes.size();
+    }
+    void one_is_woken() { Events::notify(line_, 1); }
+};
+
+TEST_F(UnusableWakeUp, IsHandedOnToEverybodyElse) {
+    EXPECT_EQ(handed_on([this] { one_is_woken(); }, FutexResult::woken), 1U);
+    EXPECT_NE(word() & kAllWoken, 0U);
+    EXPECT_EQ(waiters(), 0U);
+}
+TEST_F(UnusableWakeUp, OfOneThatGivesUpOrIsCancelledIsHandedOnToo) {
+    // Waiting is over for another reason: stopped, or refused what it found.
+    EXPECT_EQ(handed_on(
+                  [this] {
+                      one_is_woken();
+                      ready_ = true;
+                  },
+                  FutexResult::woken),
+              1U);
+    ready_ = false;
+    EXPECT_EQ(handed_on([this] { one_is_woken(); }, FutexResult::interrupted), 1U);
+    EXPECT_EQ(handed_on([this] { one_is_woken(); }, FutexResult::timed_out), 1U);
+}
+TEST_F(UnusableWakeUp, IsNotHandedOnWhereNothingIsLeftOrNobodySleepsOrEverybodyWasWoken) {
+    EXPECT_EQ(handed_on([this] { one_is_woken(); }, FutexResult::woken, false), 0U);
+    EXPECT_EQ(handed_on([this] { Events::notify(line_, 2); }, FutexResult::woken), 0U);
+    EXPECT_EQ(handed_on([this] { Events::notify_all(line_); }, FutexResult::woken), 0U)
+        << "or two who wait for more would wake each other for ever";
+    EXPECT_EQ(handed_on([] {}, FutexResult::woken), 0U) << "nobody woke us";
+}
+TEST_F(UnusableWakeUp, AfterEverybodyWasWokenTheNextIsOnesOwnAgain) {
+    Events::notify_all(line_);
+    ASSERT_NE(word() & kAllWoken, 0U);
+    EXPECT_EQ(handed_on([this] { one_is_woken(); }, FutexResult::woken), 1U);
 }
 
 // ---- how long it sleeps ----------------------------------------------------------------------------------------------

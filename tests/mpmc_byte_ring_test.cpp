@@ -273,6 +273,85 @@ TEST_F(MpmcByteRingCalls, ASmallBufferPassesItsWakeUpOn) {
         }
     }
 }
+/// A thread of a test that sleeps at its line, where it is the newest of `all`. Its first sleep was short; the next lasts an hour.
+void await_deep_sleep(const Line& line, std::uint64_t all) {
+    while (sleepers(line) != all) std::this_thread::yield();
+    std::this_thread::sleep_for(3ms);
+}
+TEST_F(MpmcByteRingCalls, OneThatIsWokenForRoomThatIsTooSmallForItsMessageHandsTheWakeUpOn) {
+    const Line& line = control_of(ring).writable;
+    for (const bool stopped : {false, true}) {
+        for (int round = 0; round != 10; ++round) {
+            while (out.try_push({})) {  // of one unit each
+            }
+            std::stop_source stop;
+            std::atomic<bool> large_is_through{false};
+            std::atomic<bool> small_is_through{false};
+            std::jthread large([&] {
+                auto own = ring.producer({.spin = 0ns});
+                const std::string text(200, 'x');
+                large_is_through = own.push(bytes_of(text), 0, stop.get_token()).has_value();
+            });
+            await_deep_sleep(line, 1);
+            std::jthread small([&] {
+                auto own = ring.producer({.spin = 0ns});
+                small_is_through = own.push(bytes_of("small")).has_value();
+            });
+            await_deep_sleep(line, 2);
+            ASSERT_EQ(pop(in), "");  // room for the small one, and the large one has slept longer
+            if (stopped) stop.request_stop();
+            small.join();  // for an hour, if it sleeps beside free room
+            EXPECT_TRUE(small_is_through);
+            while (!large_is_through && !stop.stop_requested()) (void)pop(in);
+            large.join();
+            while (pop(in) != to_string(Status::empty)) {
+            }
+        }
+    }
+}
+TEST_F(MpmcByteRingCalls, OneThatKeepsItsClaimForAWhileLeavesTheRestOfTheRoomToOthers) {
+    const std::string half(512, 'x');
+    ASSERT_TRUE(out.try_push(bytes_of(half)) && out.try_push(bytes_of(half)));
+    std::atomic<bool> goes_on{false};
+    std::jthread slow([&] {
+        auto own = ring.producer({.spin = 0ns});
+        auto claim = own.claim(1);
+        while (!goes_on) std::this_thread::yield();
+        claim->commit(1);
+    });
+    await_deep_sleep(control_of(ring).writable, 1);
+    std::jthread quick([&] { EXPECT_TRUE(ring.producer({.spin = 0ns}).push(bytes_of("small"))); });
+    await_deep_sleep(control_of(ring).writable, 2);
+    EXPECT_EQ(pop(in), half);  // one message, one wake-up, and room for eight
+    quick.join();
+    goes_on = true;
+}
+TEST_F(MpmcByteRingCalls, OneThatKeepsAMessageInHandForAWhileLeavesTheNextToOthers) {
+    auto other = ring.producer();
+    auto oldest = out.try_claim(4);
+    ASSERT_TRUE(oldest);
+    std::atomic<bool> goes_on{false};
+    std::jthread slow([&] {
+        auto own = ring.consumer({.spin = 0ns});
+        const auto view = own.next();
+        while (!goes_on) std::this_thread::yield();
+    });
+    await_deep_sleep(control_of(ring).readable, 1);
+    std::jthread quick([&] {
+        auto own = ring.consumer({.spin = 0ns});
+        std::string text;
+        EXPECT_TRUE(own.pop(text));
+    });
+    await_deep_sleep(control_of(ring).readable, 2);
+    for (int i = 0; i != 2; ++i) {
+        ASSERT_TRUE(other.try_push(bytes_of("behind")));
+        await_deep_sleep(control_of(ring).readable,
+                         2);  // first the slow one was woken in vain, then the quick one
+    }
+    oldest->commit(0);  // one message, one wake-up, and two more behind it
+    quick.join();
+    goes_on = true;
+}
 TEST_F(MpmcByteRingCalls, RoomThatIsSteppedOverWakesTheProducerThatWaitsForIt) {
     { ASSERT_TRUE(out.try_claim(512)); }
     { ASSERT_TRUE(out.try_claim(512)); }

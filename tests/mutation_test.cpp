@@ -13,6 +13,7 @@
 #include "support/mpmc_kinds.hpp"
 #include "support/mpmc_scene.hpp"
 #include "support/mutation_campaign.hpp"
+#include "support/sleeper_scene.hpp"
 #include "support/soak.hpp"
 #include "support/spsc_scene.hpp"
 
@@ -90,6 +91,20 @@ void add_sleepers(MutationCampaign& campaign) {
     add<Ends>(campaign, {.producer = ones, .consumer = ones, .wakes = true}, kSequential);
     add<Ends>(campaign, {.producer = ones, .consumer = ones, .wakes = true},
               {.strategy = {.most_runs = 20'000}});
+}
+/// Who cannot use its wake-up hands it on.
+void add_choosy_sleepers(MutationCampaign& campaign) {
+    const std::vector<Sleeper> two{{.needs = 2}, {.needs = 1}};
+    const std::vector<Sleeper> one_leaves{{.needs = 2, .gives_up = true}, {.needs = 1}};
+    for (const std::vector<Sleeper>& sleepers : {two, one_leaves}) {
+        const SleeperPlan plan{.sleepers = sleepers, .makes = {1}};
+        for (Plan how : {kSequential, kServed}) {
+            how.strategy = {.kind = Strategy::Kind::bounded, .bound = 2, .most_runs = 20'000};
+            campaign.add(plan.name() + conditions(how), std::make_unique<SleeperScene>(plan), how);
+            how.late = only(0);  // sees no room where it need not
+            campaign.add(plan.name() + conditions(how) + ", late", std::make_unique<SleeperScene>(plan), how);
+        }
+    }
 }
 void add_byte_streams(MutationCampaign& campaign) {
     for (const std::uint64_t before : {0U, 3U}) {
@@ -286,6 +301,7 @@ TEST(Mutation, OfSpscRingAndOfSleepingAreNoticed) {
     MutationCampaign campaign("SpscRing, event count and waiter", {"event_count.hpp", "spsc.hpp"});
     add_streams(campaign);
     add_sleepers<Large>(campaign);
+    add_choosy_sleepers(campaign);
     expect_caught(campaign, 95, 35);
 }
 TEST(Mutation, OfByteRingAreNoticedOrExplained) {

@@ -173,6 +173,7 @@ class MpmcByteRingView {
 
 inline Result<MpmcByteRingView> MpmcByteRingConsumer::borrowed(Status status) noexcept {
     if (status != Status::ok) return status;
+    left_there();
     return MpmcByteRingView(*this, Bytes(side_.payload(), side_.length()), side_.tag());
 }
 

@@ -85,6 +85,7 @@ class MpmcByteRingClaim {
 inline Result<MpmcByteRingClaim> MpmcByteRingProducer::claimed(Status status,
                                                                std::size_t most_bytes) noexcept {
     if (status != Status::ok) return status;
+    left_there();
     return MpmcByteRingClaim(*this, {side_.place(), most_bytes});
 }
 

@@ -76,6 +76,7 @@ class MpmcRingConsumer
     }
     [[nodiscard]] Result<View> borrowed(Status status) noexcept {
         if (status != Status::ok) return status;
+        this->left_there();
         return View(*this);
     }
     void settled(std::uint64_t count) noexcept {

@@ -71,6 +71,7 @@ class MpmcRingProducer
     }
     [[nodiscard]] Result<Claim> claimed(Status status) noexcept {
         if (status != Status::ok) return status;
+        this->left_there();
         return Claim(*this);
     }
     void settled(std::uint64_t count) noexcept {

@@ -77,15 +77,16 @@ class Waiter {
 
     /// Repeats `attempt()` (a Status) while it answers `not_yet`, until it answers otherwise or `deadline_ns` passes.
     /// `examine()` is called about once per `period_ns` of sleep, to find out who died; what it finds, `attempt` reports.
-    template <class Attempt, class Examine>
+    /// `left()` says whether there is something on this side that another who sleeps there could have been woken for.
+    template <class Attempt, class Examine, class Left = NothingLeft>
     [[nodiscard]] Status wait(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
                               std::uint64_t period_ns, const std::stop_token& stop, Attempt&& attempt,
-                              Examine&& examine) noexcept {
+                              Examine&& examine, Left&& left = {}) noexcept {
         const std::uint64_t start_ns = Env::now();
         Status status = poll(not_yet, start_ns, deadline_ns, stop, attempt);
         if (status != not_yet) return status;
         const std::uint64_t sleep_start_ns = Env::now();
-        status = sleep(line, not_yet, deadline_ns, period_ns, stop, attempt, examine);
+        status = sleep(line, not_yet, deadline_ns, period_ns, stop, attempt, examine, left);
         const std::uint64_t slept_ns = Env::now() - sleep_start_ns;
         adapt(slept_ns < longest_spin_ns() ? slept_ns : 0);
         return status;
@@ -139,10 +140,10 @@ class Waiter {
         return false;
     }
 
-    template <class Attempt, class Examine>
+    template <class Attempt, class Examine, class Left>
     [[nodiscard]] Status sleep(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
                                std::uint64_t period_ns, const std::stop_token& stop, Attempt& attempt,
-                               Examine& examine) noexcept {
+                               Examine& examine, Left& left) noexcept {
         Status status = not_yet;
         const std::stop_callback wake_on_stop(stop,
                                               [&line]() noexcept { EventCount<Env>::notify_all(line); });
@@ -151,11 +152,12 @@ class Waiter {
             if (status == not_yet && stop.stop_requested()) status = Status::interrupted;
             return status != not_yet;
         };
+        const auto left_over = [&]() noexcept { return status != Status::ok && left(); };
         for (;;) {
             ++sleeps_;
             const auto linger = [&]() noexcept { return await_announced(deadline_ns, over); };
             const SleepResult result =
-                EventCount<Env>::sleep(line, deadline_ns, period_ns, over, examine, linger);
+                EventCount<Env>::sleep(line, deadline_ns, period_ns, over, examine, linger, left_over);
             if (result == SleepResult::ready) return status;
             if (result == SleepResult::timed_out) return Status::timed_out;
             if (policy_.return_on_signal) return Status::interrupted;

@@ -58,13 +58,14 @@ class Attendee {
     /// Says what makes no sense in the ring.
     void refuse_positions(SetupError& error, const char* what) noexcept;
 
-    /// Waits at our line while `attempt()` answers `not_yet`.
-    template <class Attempt, class Examine>
+    /// Waits at our line while `attempt()` answers `not_yet`; see Waiter::wait.
+    template <class Attempt, class Examine, class Left = NothingLeft>
     [[nodiscard]] Status wait_for(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
-                                  Attempt&& attempt, Examine&& examine) noexcept {
+                                  Attempt&& attempt, Examine&& examine, Left&& left = {}) noexcept {
         count_stall();
-        const Status status = waiter_.wait(*own_line_, not_yet, deadline_ns,
-                                           segment_->geometry().liveness_period_ns, stop, attempt, examine);
+        const Status status =
+            waiter_.wait(*own_line_, not_yet, deadline_ns, segment_->geometry().liveness_period_ns, stop,
+                         attempt, examine, left);
         count_sleeps();
         return status;
     }

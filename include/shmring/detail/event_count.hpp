@@ -9,6 +9,10 @@
 // Who waits in epoll instead of here sets the word's armed bit: notifiers find it with the same load, take it away with the same
 // exchange, and owe a stroke of the bell for it (detail/bell.hpp). It counts nobody: waiters come and go beside it.
 //
+// A waiter may be woken for something that it cannot use: room for a small message where it has a large one. Then another that
+// sleeps there may have a use for it, and nobody will wake that one again. So whoever was woken alone and leaves behind what woke it
+// wakes everybody else, once: the word says that the last wake-up was everybody's, and who finds that hands on nothing.
+//
 // Death: a waiter killed asleep leaves the count one too high, which costs one needless wake-up, since waking takes the
 // credits away. A notifier killed between publishing and waking, or a wake eaten by a dying waiter, is made good by the
 // bounded sleeps of the others.
@@ -25,6 +29,7 @@ namespace shmring::detail {
 
 inline constexpr std::uint64_t kWaitersMask = 0xffff;
 inline constexpr std::uint64_t kArmed = std::uint64_t{1} << 16;
+inline constexpr std::uint64_t kAllWoken = std::uint64_t{1} << 17;  // the last wake-up was everybody's
 inline constexpr std::uint64_t kOneEpoch = std::uint64_t{1} << 32;
 inline constexpr std::uint64_t kFirstSleep_ns = 1'000'000;
 inline constexpr int kRecheckPolls = 32;  // about the time a store buffer takes to drain, several times over
@@ -33,6 +38,11 @@ enum class SleepResult { ready, timed_out, interrupted };
 
 /// Goes back to sleep at once.
 struct NoLinger {
+    bool operator()() const noexcept { return false; }
+};
+
+/// Whatever woke us, nobody else has a use for it.
+struct NothingLeft {
     bool operator()() const noexcept { return false; }
 };
 
@@ -59,7 +69,8 @@ class EventCount {
     /// counted and woken. So release here and acquire there is enough. Leaves the armed bit.
     static void notify_all(EventLine<Env>& line) noexcept {
         std::uint64_t seen = line.word.load(relaxed);  // the exchange below decides
-        while (!line.word.compare_exchange_weak(seen, (seen & ~kWaitersMask) + kOneEpoch, release, relaxed)) {
+        while (!line.word.compare_exchange_weak(seen, ((seen & ~kWaitersMask) | kAllWoken) + kOneEpoch,
+                                                release, relaxed)) {
             // [wake] release side
         }
         Env::futex_wake(futex_word(line), kEverybody);
@@ -82,16 +93,23 @@ class EventCount {
     /// Registers, re-checks, sleeps. `attempt()` returns true when waiting is over; it runs after each registration and each
     /// sleep. `on_period()` runs after each full sleep of `period_ns`, so that the caller can ask who is alive. `linger()` runs
     /// when we were woken and found nothing yet, and returns true when waiting is over: a wake-up may come ahead of its message.
+    /// `left()` says whether another may have a use for what we were woken for and do not take: because we cannot, or for we leave.
     /// `interrupted` when a signal ended a sleep.
-    template <class Attempt, class OnPeriod, class Linger = NoLinger>
+    template <class Attempt, class OnPeriod, class Linger = NoLinger, class Left = NothingLeft>
     static SleepResult sleep(EventLine<Env>& line, std::uint64_t deadline_ns, std::uint64_t period_ns,
-                             Attempt&& attempt, OnPeriod&& on_period, Linger&& linger = {}) noexcept {
+                             Attempt&& attempt, OnPeriod&& on_period, Linger&& linger = {},
+                             Left&& left = {}) noexcept {
+        const auto leave = [&line, &left](std::uint64_t epoch, SleepResult result) noexcept {
+            unregister_waiter(line, epoch);
+            hand_on(line, epoch, left);
+            return result;
+        };
         std::uint64_t epoch = register_waiter(line);
         bool first = true;  // of this registration: the sleep that a missed wake-up may be lost in
         for (;;) {
-            if (first && recheck(attempt)) return leave(line, epoch, SleepResult::ready);
+            if (first && recheck(attempt)) return leave(epoch, SleepResult::ready);
             const std::uint64_t now = Env::now();
-            if (now >= deadline_ns) return leave(line, epoch, SleepResult::timed_out);
+            if (now >= deadline_ns) return leave(epoch, SleepResult::timed_out);
             const std::uint64_t span = first && kFirstSleep_ns < period_ns ? kFirstSleep_ns : period_ns;
             const std::uint64_t until = deadline_ns - now < span ? deadline_ns : now + span;
             const platform::FutexResult result =
@@ -101,11 +119,11 @@ class EventCount {
             if (attempt()) {
                 if (slept_whole && first)
                     line.missed_wakes.fetch_add(1, relaxed);  // a statistic: never too few
-                return leave(line, epoch, SleepResult::ready);
+                return leave(epoch, SleepResult::ready);
             }
-            if (result == platform::FutexResult::interrupted)
-                return leave(line, epoch, SleepResult::interrupted);
+            if (result == platform::FutexResult::interrupted) return leave(epoch, SleepResult::interrupted);
             if (credited(line, epoch)) {
+                hand_on(line, epoch, left);
                 if (linger()) return SleepResult::ready;  // no registration to take back
                 epoch = register_waiter(line);            // our credit was taken for a message another got
                 first = true;
@@ -164,15 +182,20 @@ class EventCount {
             const std::uint64_t waiters = seen & kWaitersMask;
             if (waiters == 0 && (seen & flags) == 0) return false;
             credits = waiters < count ? waiters : count;
-            next = (seen & ~flags) - credits + (credits != 0 ? kOneEpoch : 0);
+            next = (seen & ~flags) - credits;
+            if (credits != 0) next = (next & ~kAllWoken) + kOneEpoch;
         } while (!line.word.compare_exchange_weak(seen, next, release, relaxed));  // [wake] release side
         if (credits != 0) Env::futex_wake(futex_word(line), static_cast<int>(credits));
         return (seen & flags) != 0;
     }
 
-    static SleepResult leave(EventLine<Env>& line, std::uint64_t epoch, SleepResult result) noexcept {
-        unregister_waiter(line, epoch);
-        return result;
+    /// Of a registration that is over: its wake-up may have been ours, and we may have no use for it. Looked at after acquiring: what
+    /// we were woken for is there to be seen. Who registers later than that looks for itself.
+    template <class Left>
+    static void hand_on(EventLine<Env>& line, std::uint64_t epoch, Left& left) noexcept {
+        const std::uint64_t seen = line.word.load(acquire);  // [wake] acquire side
+        const bool woken_alone = (seen >> 32) != (epoch >> 32) && (seen & kAllWoken) == 0;
+        if (woken_alone && (seen & kWaitersMask) != 0 && left()) notify_all(line);
     }
 };
 

@@ -72,16 +72,16 @@ class Member : public Attendee {
         return attempt();
     }
     /// Attempts until it succeeds, fails for good, or `deadline_ns` passes; see Waiter::wait. `on_stall()` runs once when the first
-    /// attempt did not succeed.
-    template <class Attempt, class Repair, class OnStall>
+    /// attempt did not succeed. `more()` as for wake(): of a wake-up that we cannot use.
+    template <class Attempt, class Repair, class OnStall, class More>
     [[nodiscard]] Status wait(std::uint64_t deadline_ns, const std::stop_token& stop, Attempt&& attempt,
-                              Repair&& repair, OnStall&& on_stall) noexcept {
+                              Repair&& repair, OnStall&& on_stall, More&& more) noexcept {
         const Status first = try_once(attempt, repair);
         if (!is_not_yet(first)) [[likely]]
             return first;
         if (deadline_ns == 0) return Status::timed_out;
         on_stall();
-        return wait_longer(deadline_ns, stop, attempt, repair);
+        return wait_longer(deadline_ns, stop, attempt, repair, more);
     }
     /// What a call that does not wait found, for the readable descriptor; see Attendee::settle.
     template <class Attempt, class Repair>
@@ -94,16 +94,16 @@ class Member : public Attendee {
     [[nodiscard]] static bool is_not_yet(Status status) noexcept {
         return status == Status::empty || status == Status::busy || status == Status::full;
     }
-    template <class Attempt, class Repair>
+    template <class Attempt, class Repair, class More>
     [[nodiscard, gnu::noinline]] Status wait_longer(std::uint64_t deadline_ns, const std::stop_token& stop,
-                                                    Attempt&& attempt, Repair&& repair) noexcept {
+                                                    Attempt&& attempt, Repair&& repair, More& more) noexcept {
         constexpr Status kNotYet = Status::empty;  // stands for all of them: who waits, waits through each
         const auto attempt_again = [&]() noexcept {
             const Status status = try_once(attempt, repair);
             return is_not_yet(status) ? kNotYet : status;
         };
-        const Status status =
-            wait_for(kNotYet, deadline_ns, stop, attempt_again, [&]() noexcept { repair(); });
+        const Status status = wait_for(
+            kNotYet, deadline_ns, stop, attempt_again, [&]() noexcept { repair(); }, more);
         if (status != Status::timed_out || !is_time_to_look()) return status;
         // Many waits shorter than a liveness period must find the dead as one long wait does.
         repair();

@@ -174,8 +174,9 @@ class MemberEnd {
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
-        return member_.wait(deadline_ns, stop, with_consequences(attempt), repairing(),
-                            [this]() noexcept { account(); });
+        return member_.wait(
+            deadline_ns, stop, with_consequences(attempt), repairing(), [this]() noexcept { account(); },
+            more_here());
     }
     template <class Clock, class Duration, class Attempt>
     [[nodiscard]] Status waiting_until(std::chrono::time_point<Clock, Duration> deadline,
@@ -184,9 +185,7 @@ class MemberEnd {
         return wait_until(deadline, [&](std::uint64_t ns) noexcept { return waiting(ns, stop, attempt); });
     }
     /// After `count` messages were published or handed back.
-    void moved_on(std::uint64_t count) noexcept {
-        member_.wake(count, [this]() noexcept { return side_.more(); });
-    }
+    void moved_on(std::uint64_t count) noexcept { member_.wake(count, more_here()); }
     /// While code of the user's reads the one message in hand. If that throws, the message is left as by a death: delivered again where
     /// the ring delivers again, else lost, and counted.
     class Reading {
@@ -203,10 +202,9 @@ class MemberEnd {
         MemberEnd& end_;
         bool done_ = false;
     };
-    /// After we found something, perhaps by a wake-up, and leave it to others.
-    void left_there() noexcept {
-        member_.pass_on([this]() noexcept { return side_.more(); });
-    }
+    /// After we found something, perhaps by a wake-up, and leave it to others; or took it and will keep it for a while, so that
+    /// nobody hears of what stands behind it before we are done.
+    void left_there() noexcept { member_.pass_on(more_here()); }
 
     Member member_{};
     Side side_{};
@@ -227,6 +225,9 @@ class MemberEnd {
                 return status;
             };
         }
+    }
+    [[nodiscard]] auto more_here() const noexcept {
+        return [this]() noexcept { return side_.more(); };
     }
     [[nodiscard]] auto repairing() noexcept {
         return [this]() noexcept { repair(); };

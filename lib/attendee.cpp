@@ -18,6 +18,7 @@ bool Attendee::attend(std::shared_ptr<Segment> segment, Role role, const WaitPol
         return refuse_attach(report, code, segment->geometry().participant_count);
     }
     segment_ = std::move(segment);
+    period_ns_ = segment_->geometry().liveness_period_ns;
     participant_ = std::move(participant);
     role_ = role;
     waiter_.set_policy(policy);
@@ -84,13 +85,10 @@ bool Attendee::arm_descriptor(bool& timer_came) noexcept {
     const bool newly_armed = Events::arm(*own_line_) || !armed_by_us_;
     armed_by_us_ = true;
     if (newly_armed) {
-        const std::uint64_t period_ns = segment_->geometry().liveness_period_ns;
-        readable_.start_timer(kFirstSleep_ns < period_ns ? kFirstSleep_ns : period_ns, period_ns);
+        readable_.start_timer(kFirstSleep_ns < period_ns_ ? kFirstSleep_ns : period_ns_, period_ns_);
     }
     return newly_armed;
 }
-
-bool Attendee::is_time_to_look() noexcept { return looks_.due(segment_->geometry().liveness_period_ns); }
 
 void Attendee::count_stall() noexcept {
     add_alone(role_ == Role::producer ? record().full_stalls : record().empty_stalls, 1);

@@ -65,8 +65,6 @@ Result<void> Workbench::finish_oldest() noexcept {
     return {};
 }
 
-bool Workbench::period_passed() noexcept { return looks_.due(segment_->geometry().liveness_period_ns); }
-
 Desk* Workbench::our_free_desk() noexcept {
     for (std::size_t i = 0; i != count_; ++i) {
         if (desks_[i] && desks_[i].is_free()) return &desks_[i];

@@ -279,6 +279,20 @@ TYPED_TEST(JoinableQueueOf, DetachLeavesTasksInHandToOthers) {
     EXPECT_TRUE(queue.join());
 }
 
+TYPED_TEST(JoinableQueueOf, AWorkerWithFewAndSlowTasksFindsWhatAnotherLeftWithinAPeriodToo) {
+    auto queue = this->make(4, Delivery::at_least_once);
+    for (int i = 1; i != 5; ++i) ASSERT_TRUE(queue.push(this->value(i)));
+    EXPECT_EQ(**queue.pop(), this->value(1));
+    {
+        auto worker = queue.attach();
+        ASSERT_TRUE(worker.get());  // and leaves it
+    }
+    std::this_thread::sleep_for(50ms);  // ten periods, and more than the coarse clock's steps
+    EXPECT_EQ(**queue.pop(), this->value(2)) << "although the ring has one at hand";
+    for (int i = 3; i != 5; ++i) EXPECT_EQ(**queue.pop(), this->value(i));
+    EXPECT_TRUE(queue.join());
+}
+
 TYPED_TEST(JoinableQueueOf, ATaskGivenUpByThirtyTwoWorkersIsLost) {
     auto queue = this->make(4, Delivery::at_least_once);
     ASSERT_TRUE(queue.push(this->value(1)));

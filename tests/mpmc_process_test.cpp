@@ -199,6 +199,23 @@ TEST_F(MpmcProcess, APollingCallFindsTheDeadAsABlockedOneDoes) {
     }
     EXPECT_EQ(in.try_pop().error(), Status::empty);
 }
+TEST_F(MpmcProcess, TheFirstLookAfterAPeriodFindsTheDeadWhateverWasDoneBefore) {
+    for (const int looks_before : {1, 7, 1000}) {
+        constexpr auto kLonger = 20ms;  // than the coarse clock's steps
+        auto ring = Ring::anonymous({.capacity = 1, .participants = 8, .liveness_period = kLonger});
+        auto in = ring.consumer();
+        auto out = ring.producer();
+        for (int i = 0; i != looks_before; ++i) EXPECT_EQ(in.try_pop().error(), Status::empty);
+        die_writing(ring, 0, 1);
+        std::this_thread::sleep_for(2 * kLonger);
+        EXPECT_EQ(in.try_pop().error(), Status::empty) << "and not busy, after " << looks_before;
+        ASSERT_TRUE(out.try_push(1));
+        for (int i = 0; i != looks_before; ++i) EXPECT_EQ(out.try_push(2).error(), Status::full);
+        die_reading(ring);
+        std::this_thread::sleep_for(2 * kLonger);
+        EXPECT_TRUE(out.try_push(2)) << "after " << looks_before;
+    }
+}
 TEST_F(MpmcProcess, WaitAnyFindsTheDeadToo) {
     auto ring = ring_of(2);
     auto in = ring.consumer();

@@ -307,17 +307,36 @@ TEST_F(PeerDeath, ManyShortWaitsForRoomLearnOfItLikeALongOne) {
     EXPECT_EQ(seen, Status::peer_lost) << "after " << waits << " waits of half a period";
 }
 
-/// A program that looks in now and then, between other work: every look is long after the last.
-TEST_F(PeerDeath, ARareLookLearnsOfItSoon) {
-    Ring::Consumer in = ring.consumer();
-    producer_dies_after(0);
-    int looks = 0;
-    Status seen = Status::empty;
-    for (; looks != 50 && seen == Status::empty; ++looks) {
-        std::this_thread::sleep_for(kPeriod);
-        seen = in.try_pop().error();
+/// A program that looks in now and then, between other work, whatever it did before: the first look after a period learns of it.
+TEST_F(PeerDeath, TheFirstLookAfterAPeriodLearnsOfIt) {
+    constexpr auto kLonger = 20ms;  // than the coarse clock's steps
+    for (const int looks_before : {1, 7, 1000}) {
+        Ring patient = Ring::anonymous({.capacity = 1, .liveness_period = kLonger});
+        Ring::Consumer in = patient.consumer();
+        Ring::Producer out = patient.producer();
+        ASSERT_TRUE(out.try_push(0));
+        out.detach();
+        ASSERT_TRUE(in.try_pop());
+        for (int i = 0; i != looks_before; ++i) EXPECT_EQ(in.try_pop().error(), Status::empty);
+        live_and_die([&] {
+            Ring::Producer another = patient.producer();
+            ::raise(SIGKILL);
+        });
+        std::this_thread::sleep_for(2 * kLonger);
+        EXPECT_EQ(in.try_pop().error(), Status::peer_lost) << "after " << looks_before;
     }
-    EXPECT_EQ(seen, Status::peer_lost) << "after " << looks << " looks";
+    for (const int looks_before : {1, 7, 1000}) {
+        Ring patient = Ring::anonymous({.capacity = 1, .liveness_period = kLonger});
+        Ring::Producer out = patient.producer();
+        ASSERT_TRUE(out.try_push(0));
+        for (int i = 0; i != looks_before; ++i) EXPECT_EQ(out.try_push(1).error(), Status::full);
+        live_and_die([&] {
+            Ring::Consumer another = patient.consumer();
+            ::raise(SIGKILL);
+        });
+        std::this_thread::sleep_for(2 * kLonger);
+        EXPECT_EQ(out.try_push(1).error(), Status::peer_lost) << "after " << looks_before;
+    }
 }
 
 /// The dead one's own end says nothing about a survivor that never met it.

@@ -103,7 +103,7 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
     /// is gone, and everything was received), too_large, invalid.
     [[nodiscard]] Result<std::size_t> try_recv(const Room& room) noexcept {
         return receiving_into(room, [this](std::span<std::byte> to) noexcept {
-            return receiving_now([to](auto& in) noexcept { return in.try_pop(to); });
+            return receiving([to](auto& in) noexcept { return in.try_pop(to); });
         });
     }
     /// Waits while there is nothing.
@@ -132,7 +132,7 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
     /// std::bad_alloc; the message then stays.
     template <ByteContainer Container>
     [[nodiscard]] Result<std::size_t> try_recv(Container& container) {
-        return size_of(receiving_now([&](auto& in) { return in.try_pop(container); }));
+        return size_of(receiving([&](auto& in) { return in.try_pop(container); }));
     }
     template <ByteContainer Container>
     [[nodiscard]] Result<std::size_t> recv(Container& container, const std::stop_token& stop = {}) {

@@ -219,7 +219,6 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             in_.settle_past_of(taken);
         };
         const auto in_ring = ring_holds();
-        bool missed = false;
         detail::Desk* adopted = nullptr;
         detail::Desk* free = bench_->free_desk(settle_past);
         if (free == nullptr) [[unlikely]] {
@@ -228,11 +227,10 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             if (adopted == nullptr && free == nullptr) return bench_->why_no_desk();
         }
         auto attempt = [&]() noexcept {
-            if (adopted == nullptr && bench_->is_time_to_look(missed)) [[unlikely]]
+            if (adopted == nullptr && bench_->is_time_to_look()) [[unlikely]]
                 adopted = bench_->adopt(in_ring);
             if (adopted != nullptr) return Status::ok;
             const Status status = in_.claim();
-            missed = status != Status::ok;
             // Who hears that the queue has ended may not ask again.
             if (status == Status::closed) adopted = bench_->adopt(in_ring);
             return adopted != nullptr ? Status::ok : status;

@@ -67,7 +67,7 @@ class PipeEnd : public detail::PipeEndBase<typename detail::PipeLaneOf<T>::type>
     /// Receives the oldest value: empty, or closed (the other end is gone, and everything was received). Of a type with a Codec,
     /// corrupt: these bytes are no T, and they stay. noexcept for Messages; for others as their decoding.
     [[nodiscard]] Result<T> try_recv() noexcept(Message<T>) {
-        return this->receiving_now([](auto& in) noexcept(Message<T>) { return Lane::try_pop(in); });
+        return this->receiving([](auto& in) noexcept(Message<T>) { return Lane::try_pop(in); });
     }
     /// Waits while there is nothing.
     [[nodiscard]] Result<T> recv(const std::stop_token& stop = {}) noexcept(Message<T>) {

@@ -64,17 +64,13 @@ class Attendee {
                                   Attempt&& attempt, Examine&& examine, Left&& left = {}) noexcept {
         count_stall();
         const Status status =
-            waiter_.wait(*own_line_, not_yet, deadline_ns, segment_->geometry().liveness_period_ns, stop,
-                         attempt, examine, left);
+            waiter_.wait(*own_line_, not_yet, deadline_ns, period_ns_, stop, attempt, examine, left);
         count_sleeps();
         return status;
     }
-    /// Whether it is time to ask who lives: about once per liveness period, by the coarse clock.
-    [[nodiscard]] bool is_time_to_look() noexcept;
-    /// The same after a miss: every few of them look at that clock.
-    [[nodiscard]] bool is_time_to_look_after_miss() noexcept {
-        return ++misses_ % kMissesPerLook == 0 && is_time_to_look();
-    }
+    /// Whether it is time to ask who lives: about once per liveness period, by the coarse clock. After each miss: who calls seldom must
+    /// not hear of a death later than who calls all the time, and beside the pause of a miss that look costs little.
+    [[nodiscard]] bool is_time_to_look() noexcept { return looks_.due(period_ns_); }
 
     [[gnu::noinline]] void wake_sleepers(Line& line, std::uint64_t count) noexcept;
     /// Everybody on both sides looks again: at the end of the stream, after a repair.
@@ -108,8 +104,6 @@ class Attendee {
     Role role_ = Role::none;
 
  private:
-    static constexpr std::uint32_t kMissesPerLook = 8;  // at the coarse clock, which costs a few ns
-
     /// Silence first: a stroke that comes after it stays, and who gave an earlier one has published what we look for now.
     template <class IsNotYet, class Attempt, class LookAround>
     [[nodiscard, gnu::noinline]] Status look_again_armed(IsNotYet& is_not_yet, Attempt& attempt,
@@ -132,7 +126,7 @@ class Attendee {
     Line* own_line_ = nullptr;
     Line* peer_line_ = nullptr;
     Waiter<ShippedEnv> waiter_{};
-    std::uint32_t misses_ = 0;
+    std::uint64_t period_ns_ = 0;
     LivenessClock looks_{};
     std::uint64_t counted_sleeps_ = 0;
     ReadableDescriptor readable_{};  // of a consumer that was asked for it

@@ -80,7 +80,7 @@ class Endpoint : public Attendee {
             return first;
         if (deadline_ns == 0) return Status::timed_out;
         on_stall();
-        return wait_longer(not_yet, deadline_ns, stop, [&]() noexcept { return try_once(not_yet, attempt); });
+        return wait_longer(not_yet, deadline_ns, stop, attempt);
     }
     /// What a call that does not wait found, for the readable descriptor; see Attendee::settle.
     template <class Attempt>
@@ -95,23 +95,30 @@ class Endpoint : public Attendee {
     }
 
  private:
+    /// Who waits asks who lives when it has slept for a period, and at the end: many waits shorter than that must learn of a death as one
+    /// long wait does.
     template <class Attempt>
     [[nodiscard, gnu::noinline]] Status wait_longer(Status not_yet, std::uint64_t deadline_ns,
-                                                    const std::stop_token& stop, Attempt&& attempt) noexcept {
+                                                    const std::stop_token& stop, Attempt& attempt) noexcept {
+        const auto judged = [&]() noexcept {
+            const Status status = attempt();
+            return status == not_yet ? judge_lost(not_yet, attempt) : status;
+        };
         const Status status =
-            wait_for(not_yet, deadline_ns, stop, attempt, [this]() noexcept { examine_peer(); });
+            wait_for(not_yet, deadline_ns, stop, judged, [this]() noexcept { examine_peer(); });
         if (status != Status::timed_out) return status;
-        // Many waits shorter than a liveness period must learn of a death as one long wait does.
-        if (is_time_to_look()) examine_peer();
-        const Status last = judge_lost(not_yet, attempt);
+        const Status last = judge_miss(not_yet, attempt);
         return last == not_yet ? status : last;
     }
-    /// Turns "nothing yet" (empty or full) into peer_lost when the peer is known to be dead; now and then asks whether it is.
+    /// Turns "nothing yet" (empty or full) into what there is after asking whether the peer lives, when it is time to; into peer_lost
+    /// when the peer is known to be dead.
     template <class Attempt>
     [[nodiscard]] Status judge_miss(Status not_yet, Attempt& attempt) noexcept {
-        if (is_time_to_look_after_miss()) [[unlikely]]
-            examine_peer();
-        return judge_lost(not_yet, attempt);
+        if (!is_time_to_look()) [[likely]]
+            return judge_lost(not_yet, attempt);
+        examine_peer();
+        const Status found = attempt();  // a pipe's end is the stream's end
+        return found == not_yet ? judge_lost(not_yet, attempt) : found;
     }
     /// After a last attempt: the dead one may have published between our attempt and its death.
     template <class Attempt>

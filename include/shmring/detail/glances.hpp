@@ -1,6 +1,6 @@
-// When calls that never wait should ask whether their peer lives: about once per liveness period of time, and almost never a
-// look at the clock. Who calls seldom looks each time, which costs nothing beside the pause between; who calls all the time looks
-// every 64th time.
+// When calls that succeed should ask whether their peer lives: about once per liveness period of time, and seldom a look at the clock.
+// Who calls seldom looks each time, which costs nothing beside the pause between; who calls all the time looks every 16th time, and
+// so does one that has just slowed down, once. (Calls that find nothing look each time: LivenessClock.)
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class Glances {
     }
 
  private:
-    static constexpr std::uint32_t kMostCalls = 64;
+    static constexpr std::uint32_t kMostCalls = 16;
 
     [[gnu::noinline]] bool glance(std::uint64_t period_ns) noexcept {
         const std::uint64_t now = ShippedEnv::coarse_now();

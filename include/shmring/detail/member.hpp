@@ -59,7 +59,7 @@ class Member : public Attendee {
     /// Everybody looks again: after a repair, and at the end of the stream.
     void wake_all() noexcept { wake_everybody(); }
 
-    /// One attempt; now and then, after misses, `repair()` and another.
+    /// One attempt; after a miss, when it is time to look after the dead, `repair()` and another.
     template <class Attempt, class Repair>
     [[nodiscard]] Status try_once(Attempt&& attempt, Repair&& repair) noexcept {
         if (!usable()) [[unlikely]]
@@ -67,7 +67,8 @@ class Member : public Attendee {
         const Status status = attempt();
         if (status == Status::ok) [[likely]]
             return status;
-        if (!is_not_yet(status) || !is_time_to_look_after_miss()) return status;
+        if (!is_not_yet(status) || !is_time_to_look()) [[likely]]
+            return status;
         repair();
         return attempt();
     }
@@ -99,7 +100,7 @@ class Member : public Attendee {
                                                     Attempt&& attempt, Repair&& repair, More& more) noexcept {
         constexpr Status kNotYet = Status::empty;  // stands for all of them: who waits, waits through each
         const auto attempt_again = [&]() noexcept {
-            const Status status = try_once(attempt, repair);
+            const Status status = attempt();
             return is_not_yet(status) ? kNotYet : status;
         };
         const Status status = wait_for(

@@ -5,13 +5,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <stop_token>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 
 #include "shmring/detail/await_verbs.hpp"
+#include "shmring/detail/event_set.hpp"
 #include "shmring/detail/glances.hpp"
 #include "shmring/detail/participants.hpp"
 #include "shmring/detail/pipe_hold.hpp"
@@ -21,7 +21,6 @@
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"
 #include "shmring/wait.hpp"
-#include "shmring/wait_any.hpp"
 
 namespace shmring::detail {
 
@@ -80,7 +79,7 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
     [[nodiscard]] Result<void> poll() noexcept {
         const Status ready = ready_to_receive();
         if (ready != Status::ok) return ready;
-        const Status found = peek();
+        const Status found = PipeAccess::peek(in_);
         return found == Status::empty || found == Status::not_owner ? found : Status::ok;
     }
     /// The same, waiting at most `timeout`, never less before answering timed_out; zero or less is one look, and also answers
@@ -99,7 +98,7 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
     /// Whether everything was received and nothing more will come: the next call that receives answers `closed`.
     [[nodiscard]] bool eof() noexcept {
         const Status ready = ready_to_receive();
-        return (ready == Status::ok ? peek() : ready) == Status::closed;
+        return (ready == Status::ok ? PipeAccess::peek(in_) : ready) == Status::closed;
     }
     /// How the other end stands. Asks whether it lives, by a system call or two.
     [[nodiscard]] PeerState peer() const noexcept {
@@ -172,7 +171,7 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
             PipeAccess::examine(out_);
         return call(out_);
     }
-    /// `call(consumer)`, which may wait.
+    /// `call(consumer)`, which asks after the peer where it finds nothing.
     template <class Call>
     [[nodiscard]] auto receiving(Call&& call) -> decltype(call(std::declval<Consumer&>())) {
         const Status ready = ready_to_receive();
@@ -180,24 +179,6 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
             return ready;
         return call(in_);
     }
-    /// `call(consumer)`, which does not wait; when it found nothing, the peer may have to be asked after.
-    template <class Call>
-    [[nodiscard]] auto receiving_now(Call&& call) -> decltype(call(std::declval<Consumer&>())) {
-        using Answer = decltype(call(std::declval<Consumer&>()));
-        return receiving([&](Consumer& in) {
-            if constexpr (std::is_nothrow_move_assignable_v<Answer>) {
-                auto answer =
-                    call(in);  // one variable and one return, so that it is filled where the caller has it
-                if (!answer && asks_after(answer.error())) [[unlikely]]
-                    answer = call(in);
-                return answer;
-            } else {  // a value that was taken stays where it is made
-                (void)peek();
-                return call(in);
-            }
-        });
-    }
-
     [[nodiscard]] Consumer& consumer() noexcept { return in_; }
     [[nodiscard]] const Consumer& consumer() const noexcept { return in_; }
 
@@ -259,30 +240,20 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
         return false;
     }
 
-    /// After a call found nothing: whether the peer was asked after, so that another try may find the end of the pipe.
-    [[nodiscard]] bool asks_after(Status found) noexcept {
-        if (found != Status::empty || !receive_glances_.due(period_ns())) return false;
-        PipeAccess::examine(in_);
-        return true;
-    }
-    [[nodiscard]] Status peek() noexcept {
-        const Status found = PipeAccess::peek(in_);
-        return asks_after(found) ? PipeAccess::peek(in_) : found;
-    }
     [[nodiscard]] Result<void> poll_until_ns(std::uint64_t deadline_ns,
                                              const std::stop_token& stop) noexcept {
-        const Result<void> now = poll();
-        if (now || now.error() != Status::empty) return now;
-        WaitPoint<ShippedEnv> point = in_.read_point();
-        platform::FutexTarget target;
-        return wait_for_any({&point, 1}, {&target, 1}, 0, deadline_ns, policy_, stop).error();
+        const Status ready = ready_to_receive();
+        if (ready != Status::ok) return ready;
+        const Status found = PipeAccess::await_readable(in_, deadline_ns, stop);
+        const bool is_refusal =
+            found == Status::timed_out || found == Status::interrupted || found == Status::not_owner;
+        return is_refusal ? found : Status::ok;
     }
 
     PipeHold hold_{};
     Producer out_{};
     Consumer in_{};
     Glances send_glances_{};
-    Glances receive_glances_{};
     WaitPolicy policy_{};
 };
 

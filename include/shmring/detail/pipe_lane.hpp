@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 
 #include "shmring/byte_ring.hpp"
 #include "shmring/detail/pipe_layout.hpp"
@@ -41,6 +42,11 @@ struct PipeAccess {
     [[nodiscard]] static Result<void> await_peer(StreamEnd<Side, kRole>& end, std::uint64_t deadline_ns,
                                                  const std::stop_token& stop) noexcept {
         return end.await_peer_by(deadline_ns, stop);
+    }
+    template <class Side, Role kRole>
+    [[nodiscard]] static Status await_readable(StreamEnd<Side, kRole>& end, std::uint64_t deadline_ns,
+                                               const std::stop_token& stop) noexcept {
+        return end.await_readable(deadline_ns, stop);
     }
     template <class Side, Role kRole>
     static void examine(StreamEnd<Side, kRole>& end) noexcept {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <system_error>
 #include <utility>
 
@@ -117,6 +118,10 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
     /// What a call would find, without taking it.
     [[nodiscard]] Status peek() noexcept {
         return end_.try_once(kNotYet, [this]() noexcept { return side_.prepare(); });
+    }
+    /// The same, waiting while there is nothing.
+    [[nodiscard]] Status await_readable(std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {
+        return waiting(deadline_ns, stop, [this]() noexcept { return side_.prepare(); });
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {

@@ -59,9 +59,10 @@ class Workbench {
     /// Why free_desk() had none last: overflow (our hands are full, or every record is held), or unavailable.
     [[nodiscard]] Status why_no_desk() const noexcept { return why_no_desk_; }
 
-    /// Now and then: whether a liveness period has passed since the last time. `often`: look at the clock; else at every 64th call.
-    [[nodiscard]] bool is_time_to_look(bool often) noexcept {
-        return (often || ++calls_ % kCallsPerLook == 0) && period_passed();
+    /// Whether a liveness period has passed since it last had. By the coarse clock at each pop, whether it finds a task or not: where tasks
+    /// take long, there are few.
+    [[nodiscard]] bool is_time_to_look() noexcept {
+        return looks_.due(segment_->geometry().liveness_period_ns);
     }
     /// Looks after the desks of the dead. Where their tasks are not delivered again, counts them as lost. Where they are, takes over
     /// one, with its task, instead of a free desk of ours, if we have one: null if there is none. `in_ring(word)`: whether that
@@ -98,14 +99,11 @@ class Workbench {
     void wake_joiners() noexcept { EventCount<ShippedEnv>::notify_all(leases_.control().finished); }
 
  private:
-    static constexpr std::uint32_t kCallsPerLook = 64;
-
     [[nodiscard]] bool ring_looks_empty() const noexcept {
         const std::uint64_t tail =
             control_->tail.load(relaxed) & ~kTailClosed;  // hints: who joins looks itself
         return tail == control_->head.load(relaxed);
     }
-    [[nodiscard]] bool period_passed() noexcept;
     [[nodiscard]] Desk* another_desk() noexcept;
     [[nodiscard]] Desk* empty_place() noexcept;
     [[nodiscard]] Desk* our_free_desk() noexcept;
@@ -126,7 +124,6 @@ class Workbench {
     Desk taken_over_{};                                 // while it is not decided what becomes of its task
     std::uint64_t next_unguarded_ = 0;
     Status why_no_desk_ = Status::overflow;
-    std::uint32_t calls_ = 0;
     LivenessClock looks_{};
 };
 

@@ -7,7 +7,6 @@
 #include <memory>
 #include <stop_token>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 #include "shmring/detail/await_verbs.hpp"

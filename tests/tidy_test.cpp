@@ -31,6 +31,7 @@ const std::vector<Layer> kLayers = {
      {"detail/header_begin.hpp", "detail/header_end.hpp"}},
     {0, "vocabulary", {"detail/atomic.hpp", "message.hpp", "peer.hpp", "result.hpp", "lib/error.cpp"}},
     {0, "encodings", {"codec.hpp"}},
+    {0, "one thread at a time", {"detail/one_thread.hpp"}},
     {1, "platform", {"detail/platform.hpp", "lib/platform_linux.cpp", "lib/platform_liveness.cpp"}},
     {2, "division", {"detail/divider.hpp"}},
     {2, "layout", {"detail/layout.hpp"}},

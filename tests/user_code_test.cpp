@@ -114,8 +114,9 @@ TEST_F(UserCode, ADecodingThatThrowsLeavesTheMessageInAByteRing) {
 }
 
 TEST_F(UserCode, ADecodingThatThrowsLeavesTheMessageInAPipe) {
-    auto [here, there] = Pipe<Note>::pair({.capacity = 4, .capacity_bytes = 4096});
-    ASSERT_TRUE(here.send(Note{"first"}));
+    auto ends = Pipe<Note>::pair({.capacity = 4, .capacity_bytes = 4096});
+    auto& there = ends.second;
+    ASSERT_TRUE(ends.first.send(Note{"first"}));
     expect_thrown("try_recv", [&] { return there.try_recv(); });
     expect_thrown("recv", [&] { return there.recv(); });
     expect_thrown("try_recv_for", [&] { return there.try_recv_for(20s); });
@@ -276,10 +277,12 @@ TEST_F(UserCode, AClockThatThrowsIsHeardAndTakesNothing) {
     EXPECT_EQ(queue.try_pop().error(), Status::empty);
     breaks([&] { return wait_any_until(soon, queue); });
 
-    auto [here, there] = Pipe<int>::pair({.capacity = 1});
+    auto ends = Pipe<int>::pair({.capacity = 1});
+    auto& here = ends.first;
     breaks([&] { return here.try_recv_until(soon); });
     breaks([&] { return here.poll_until(soon); });
-    auto [left, right] = BytePipe::pair({.capacity_bytes = 4096});
+    auto byte_ends = BytePipe::pair({.capacity_bytes = 4096});
+    auto& left = byte_ends.first;
     std::array<std::byte, 8> buffer{};
     breaks([&] { return left.try_recv_until(buffer, soon); });
 

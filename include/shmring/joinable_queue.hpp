@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "shmring/detail/one_thread.hpp"
 #include "shmring/detail/python_names.hpp"
 #include "shmring/detail/queue_sender.hpp"
 #include "shmring/detail/ring_factory.hpp"
@@ -190,6 +191,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// A task, or the value of one without a guard. Made where the caller has it: nothing may throw once it is in hand, but its decoding.
     template <class Taken, class Call>
     [[nodiscard]] Result<Taken> taking(Call&& call) {
+        const detail::InCall here(occupied_, [this]() noexcept { return !in_ || in_.usable(); });
         return Result<Taken>(std::in_place, [&](auto&& to) -> Status {
             detail::Desk* desk = nullptr;
             bool is_adopted = false;
@@ -295,6 +297,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     detail::TaskReader<Lane> in_{};
     std::unique_ptr<detail::Workbench> bench_{};
     detail::Waiter<detail::ShippedEnv> joining_{};
+    detail::Occupied occupied_{};
     std::uint64_t told_of_ = 0;  // losses that join() has spoken of, or that were there before us
 };
 

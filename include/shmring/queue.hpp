@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "shmring/detail/one_thread.hpp"
 #include "shmring/detail/python_names.hpp"
 #include "shmring/detail/queue_lane.hpp"
 #include "shmring/detail/queue_sender.hpp"
@@ -160,6 +161,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
 
     template <class Call>
     [[nodiscard]] auto popping(Call&& call) -> decltype(call(std::declval<typename Lane::Consumer&>())) {
+        const detail::InCall here(occupied_, [this]() noexcept { return !in_ || in_.usable(); });
         if (!in_) [[unlikely]] {
             std::error_code code;
             in_ = ring_.consumer(policy_, code);
@@ -172,6 +174,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
     Status iteration_error_ = Status::ok;
     Status owed_ = Status::ok;  // by try_pop_n
     std::size_t taken_ = 0;
+    detail::Occupied occupied_{};
 };
 
 /// Pops as it goes. An input iterator: what it stands on is its own until it moves on.

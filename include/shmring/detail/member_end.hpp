@@ -13,6 +13,7 @@
 #include "shmring/detail/member.hpp"
 #include "shmring/detail/mpmc.hpp"
 #include "shmring/detail/mpmc_recovery.hpp"
+#include "shmring/detail/one_thread.hpp"
 #include "shmring/detail/participant_roll.hpp"
 #include "shmring/result.hpp"
 #include "shmring/wait.hpp"
@@ -166,6 +167,7 @@ class MemberEnd {
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
+        const InCall here(occupied_, is_ours());
         auto whole = with_consequences(attempt);
         const Status found = member_.try_once(whole, repairing());
         if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, whole, repairing());
@@ -174,6 +176,7 @@ class MemberEnd {
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
+        const InCall here(occupied_, is_ours());
         return member_.wait(
             deadline_ns, stop, with_consequences(attempt), repairing(), [this]() noexcept { account(); },
             more_here());
@@ -249,6 +252,7 @@ class MemberEnd {
         return changed || ended;
     }
     [[nodiscard]] bool readable() noexcept {
+        const InCall here(occupied_, is_ours());
         const auto peek = [this]() noexcept { return side_.peek(); };
         const Status status = member_.try_once(with_consequences(peek), repairing());
         return status != Status::empty && status != Status::busy;
@@ -260,7 +264,12 @@ class MemberEnd {
         accounted_ = side_.moved();
     }
 
+    [[nodiscard]] auto is_ours() const noexcept {
+        return [this]() noexcept { return usable(); };
+    }
+
     bool redelivers_ = false;
+    Occupied occupied_{};
     std::uint64_t accounted_ = 0;
     std::optional<Blocker> seen_{};
     std::uint64_t seen_at_ns_ = 0;

@@ -13,6 +13,7 @@
 
 #include "shmring/codec.hpp"
 #include "shmring/detail/attach_refusal.hpp"
+#include "shmring/detail/one_thread.hpp"
 #include "shmring/detail/ring_object.hpp"
 #include "shmring/message.hpp"
 #include "shmring/result.hpp"
@@ -98,6 +99,7 @@ class QueueSender {
     }
     template <class Call>
     [[nodiscard]] Result<void> with_record(Call&& call) {
+        const InCall here(occupied_, [this]() noexcept { return !out_ || out_.usable(); });
         if (!out_) [[unlikely]] {
             std::error_code code;
             out_ = ring_.producer(policy_, code);
@@ -133,6 +135,7 @@ class QueueSender {
     }
 
     std::size_t largest_ = kAnySize;
+    Occupied occupied_{};
 };
 
 }  // namespace shmring::detail

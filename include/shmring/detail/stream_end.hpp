@@ -12,6 +12,7 @@
 #include "shmring/detail/await_verbs.hpp"
 #include "shmring/detail/endpoint.hpp"
 #include "shmring/detail/event_set.hpp"
+#include "shmring/detail/one_thread.hpp"
 #include "shmring/peer.hpp"
 #include "shmring/result.hpp"
 #include "shmring/wait.hpp"
@@ -117,6 +118,7 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
     [[nodiscard]] bool readable() noexcept { return peek() != kNotYet; }
     /// What a call would find, without taking it.
     [[nodiscard]] Status peek() noexcept {
+        const InCall here(occupied_, is_ours());
         return end_.try_once(kNotYet, [this]() noexcept { return side_.prepare(); });
     }
     /// The same, waiting while there is nothing.
@@ -125,6 +127,7 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
+        const InCall here(occupied_, is_ours());
         const Status found = end_.try_once(kNotYet, attempt);
         if constexpr (kRole == Role::consumer) return end_.settle_descriptor(found, kNotYet, attempt);
         return found;
@@ -132,6 +135,7 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
+        const InCall here(occupied_, is_ours());
         return end_.wait(kNotYet, deadline_ns, stop, attempt, [this]() noexcept { account(); });
     }
     template <class Clock, class Duration, class Attempt>
@@ -151,7 +155,12 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
     Side side_{};
 
  private:
+    [[nodiscard]] auto is_ours() const noexcept {
+        return [this]() noexcept { return end_.usable(); };
+    }
+
     Progress accounted_{};
+    Occupied occupied_{};
 };
 
 }  // namespace shmring::detail

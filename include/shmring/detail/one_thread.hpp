@@ -1,0 +1,61 @@
+// A handle belongs to one thread at a time: where assertions are on, two that are in calls of it at once are caught.
+#pragma once
+
+#include <atomic>
+#include <cassert>
+#include <cstdint>
+
+#include "shmring/detail/atomic.hpp"
+
+namespace shmring::detail {
+
+/// Whether assertions are compiled in here.
+consteval bool asserts() noexcept {
+    bool on = false;
+    assert(on = true);  // NOLINT(bugprone-assert-side-effect): which is the question
+    return on;
+}
+
+/// Whether somebody is in a call of a handle. A member in every build, so that handles are the same in all of them.
+class Occupied {
+ public:
+    Occupied() noexcept = default;
+    Occupied(const Occupied&) noexcept {}  // a handle that was moved to is another
+    Occupied& operator=(const Occupied&) noexcept { return *this; }
+
+ private:
+    template <bool>
+    friend class InCallIf;
+    std::atomic<std::uint32_t> word_{0};
+};
+
+/// For the length of a call. Relaxed: it orders nothing, for who hands a handle on to another thread must do so himself.
+template <bool kChecks>
+class InCallIf {
+ public:
+    template <class IsOurs>
+    InCallIf(Occupied&, const IsOurs&) noexcept {}
+};
+template <>
+class InCallIf<true> {
+ public:
+    /// `is_ours()`: in a forked child's copy the word is as another thread of the parent left it.
+    template <class IsOurs>
+    InCallIf(Occupied& handle, const IsOurs& is_ours) noexcept : handle_(is_ours() ? &handle : nullptr) {
+        if (handle_ == nullptr) return;
+        const bool is_free = handle_->word_.exchange(1, relaxed) == 0;
+        assert(is_free && "shmring: two threads are in calls of one handle: each needs a handle of its own");
+        (void)is_free;
+    }
+    InCallIf(const InCallIf&) = delete;
+    InCallIf& operator=(const InCallIf&) = delete;
+    ~InCallIf() {
+        if (handle_ != nullptr) handle_->word_.store(0, relaxed);
+    }
+
+ private:
+    Occupied* handle_;
+};
+using InCall = InCallIf<asserts()>;
+
+}  // namespace shmring::detail

@@ -122,6 +122,39 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         return left.count() + detail::LeaseTable(*segment_).in_hand(std::not_fn(ring_holds()));
     }
 
+    /// ok: a pop would not wait, for there is a task, the end of the queue, or an error to be told. empty, busy: it would. Takes
+    /// nothing; another worker may be quicker. To wait until it answers ok: wait_any(queue).
+    [[nodiscard]] Result<void> poll() noexcept {
+        if (const std::error_code code = bind_reader()) return this->no_end(code);
+        return in_.poll(
+            [this]() noexcept { return left_behind_ || (bench_->is_time_to_look() && sees_left_behind()); });
+    }
+    /// What wait_any and WaitSet need of a worker; binds it, and is valid while the queue object stays where it is.
+    [[nodiscard]] auto read_point() noexcept {
+        (void)bind_reader();  // one that cannot be bound counts as readable: the call tells
+        auto point = in_.read_point();
+        if (point.line == nullptr) return point;
+        point.object = this;
+        point.ready = [](void* self) noexcept { return static_cast<JoinableQueue*>(self)->readable(); };
+        point.examine = [](void* self) noexcept {
+            auto& queue = *static_cast<JoinableQueue*>(self);
+            (void)queue.in_.recover();
+            (void)queue.sees_left_behind();
+        };
+        return point;
+    }
+    /// For epoll, poll and select: see MpmcRing's consumer; a dead worker's task is heard of as a death is. Binds the worker's side.
+    /// Throws std::system_error.
+    [[nodiscard]] int readable_fd() {
+        if (!in_) in_ = detail::TaskReader<Lane>(ring_.consumer(policy_));
+        return in_.readable_fd();
+    }
+    [[nodiscard]] int readable_fd(std::error_code& code) noexcept {
+        code.clear();
+        if (!in_) in_ = detail::TaskReader<Lane>(ring_.consumer(policy_, code));
+        return code ? -1 : in_.readable_fd(code);
+    }
+
     /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others.
     void detach() noexcept {
         out_.detach();
@@ -173,12 +206,18 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     }
     [[nodiscard]] std::error_code bind_reader() noexcept {
         std::error_code code;
-        if (in_) [[likely]]
+        if (in_ && bench_ != nullptr) [[likely]]
             return code;
         if (!bind_bench()) return std::make_error_code(std::errc::not_enough_memory);
-        in_ = detail::TaskReader<Lane>(ring_.consumer(policy_, code));
+        if (!in_) in_ = detail::TaskReader<Lane>(ring_.consumer(policy_, code));
         return code;
     }
+    /// A dead worker's task, to be delivered again: remembered until the next pop, which looks for it at once.
+    [[nodiscard]] bool sees_left_behind() noexcept {
+        left_behind_ = left_behind_ || bench_->finds_left_behind(ring_holds());
+        return left_behind_;
+    }
+    [[nodiscard]] bool readable() noexcept { return left_behind_ || in_.finds_in_ring(); }
     // How often to make an attempt.
     [[nodiscard]] auto at_once() noexcept {
         return [this](auto& attempt) noexcept { return in_.once(attempt); };
@@ -229,7 +268,8 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             if (adopted == nullptr && free == nullptr) return bench_->why_no_desk();
         }
         auto attempt = [&]() noexcept {
-            if (adopted == nullptr && bench_->is_time_to_look()) [[unlikely]]
+            if (adopted == nullptr && (bench_->is_time_to_look() || std::exchange(left_behind_, false)))
+                [[unlikely]]
                 adopted = bench_->adopt(in_ring);
             if (adopted != nullptr) return Status::ok;
             const Status status = in_.claim();
@@ -298,6 +338,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     std::unique_ptr<detail::Workbench> bench_{};
     detail::Waiter<detail::ShippedEnv> joining_{};
     detail::Occupied occupied_{};
+    bool left_behind_ = false;
     std::uint64_t told_of_ = 0;  // losses that join() has spoken of, or that were there before us
 };
 

@@ -110,6 +110,13 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
 
     /// How many of its values the last try_pop_n filled, however it ended.
     [[nodiscard]] std::size_t taken() const noexcept { return taken_; }
+    /// ok: a pop would not wait, for there is a value, the end of the queue, or an error to be told. empty, busy: it would. Takes
+    /// nothing; another consumer may be quicker. To wait until it answers ok: wait_any(queue).
+    [[nodiscard]] Result<void> poll() noexcept {
+        std::error_code code;
+        if (!in_) in_ = ring_.consumer(policy_, code);
+        return code ? this->no_end(code) : in_.poll();
+    }
 
     /// Gives this handle's records back; the queue goes on, and so may this handle. What Python's Queue.close() does.
     void detach() noexcept {

@@ -87,13 +87,15 @@ class Attendee {
             wake_sleepers(*own_line_, 1);
     }
 
-    /// To be told what a call that does not wait found, when there may be a readable descriptor: "nothing yet" silences it, arms
-    /// the line, and looks again; what is not done and stays to be told keeps it readable. Answers what there is now.
+    /// To be told what a call found, when there may be a readable descriptor: "nothing yet" silences it, arms the line, and looks
+    /// again; what is not done and stays to be told keeps it readable. Answers what there is now. Every call that takes or looks ends
+    /// here, also one that waited: whoever is told that there is nothing must not be woken for it again.
     /// `look_around()` runs when the descriptor's timer came: it is time to ask who lives, too.
     template <class IsNotYet, class Attempt, class LookAround>
     [[nodiscard]] Status settle(Status found, IsNotYet&& is_not_yet, Attempt& attempt,
                                 LookAround&& look_around) noexcept {
-        if (found == Status::ok || !readable_ || found == Status::not_owner) [[likely]]
+        if (found == Status::ok || !readable_ || found == Status::not_owner || found == Status::interrupted)
+            [[likely]]
             return found;
         if (is_not_yet(found)) found = look_again_armed(is_not_yet, attempt, look_around);
         if (!is_not_yet(found)) readable_.keep_readable();
@@ -117,6 +119,7 @@ class Attendee {
         return found;
     }
     bool arm_descriptor(bool& timer_came) noexcept;
+    [[nodiscard]] bool is_bell_whole(bool timer_came) const noexcept;
     void strike_bell() noexcept;
     void count_stall() noexcept;
     void count_sleeps() noexcept;

@@ -82,16 +82,18 @@ class Endpoint : public Attendee {
         on_stall();
         return wait_longer(not_yet, deadline_ns, stop, attempt);
     }
-    /// What a call that does not wait found, for the readable descriptor; see Attendee::settle.
+    /// What a call found, for the readable descriptor; see Attendee::settle.
     template <class Attempt>
     [[nodiscard]] Status settle_descriptor(Status found, Status not_yet, Attempt& attempt) noexcept {
         const auto judged = [&]() noexcept {
             const Status status = attempt();
             return status == not_yet ? judge_lost(not_yet, attempt) : status;
         };
-        return settle(
-            found, [not_yet](Status status) noexcept { return status == not_yet; }, judged,
-            [this]() noexcept { examine_peer(); });
+        const bool timed_out = found == Status::timed_out;
+        const Status settled = settle(
+            timed_out ? not_yet : found, [not_yet](Status status) noexcept { return status == not_yet; },
+            judged, [this]() noexcept { examine_peer(); });
+        return timed_out && settled == not_yet ? found : settled;
     }
 
  private:

@@ -84,10 +84,12 @@ class Member : public Attendee {
         on_stall();
         return wait_longer(deadline_ns, stop, attempt, repair, more);
     }
-    /// What a call that does not wait found, for the readable descriptor; see Attendee::settle.
+    /// What a call found, for the readable descriptor; see Attendee::settle.
     template <class Attempt, class Repair>
     [[nodiscard]] Status settle_descriptor(Status found, Attempt& attempt, Repair&& repair) noexcept {
-        return settle(found, is_not_yet, attempt, repair);
+        const bool timed_out = found == Status::timed_out;
+        const Status settled = settle(timed_out ? Status::empty : found, is_not_yet, attempt, repair);
+        return timed_out && is_not_yet(settled) ? found : settled;
     }
 
  private:

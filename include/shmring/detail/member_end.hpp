@@ -114,6 +114,13 @@ class MemberEnd {
         return descriptor;
     }
 
+    /// ok: a call that takes would not wait, for there is a message, the end of the stream, or an error to be told. empty, busy: it
+    /// would, and the descriptor is unreadable, as after a call that found nothing. Takes nothing; another consumer may be
+    /// quicker. not_owner: not this process's.
+    [[nodiscard]] Result<void> poll() noexcept requires(kRole == Role::consumer) {
+        return told_by_poll(once([this]() noexcept { return side_.peek(); }));
+    }
+
     /// What wait_any and WaitSet need of a consumer; valid while it stays where it is. Another consumer may be quicker.
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
         WaitPoint<ShippedEnv> point{
@@ -177,9 +184,22 @@ class MemberEnd {
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
         const InCall here(occupied_, is_ours());
-        return member_.wait(
-            deadline_ns, stop, with_consequences(attempt), repairing(), [this]() noexcept { account(); },
-            more_here());
+        auto whole = with_consequences(attempt);
+        const Status found = member_.wait(
+            deadline_ns, stop, whole, repairing(), [this]() noexcept { account(); }, more_here());
+        if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, whole, repairing());
+        return found;
+    }
+    [[nodiscard]] static Status told_by_poll(Status found) noexcept {
+        const bool waits = found == Status::empty || found == Status::busy;
+        return waits || found == Status::not_owner ? found : Status::ok;
+    }
+    /// Whether a call that takes would not wait. Leaves the descriptor alone.
+    [[nodiscard]] bool readable() noexcept {
+        const InCall here(occupied_, is_ours());
+        const auto peek = [this]() noexcept { return side_.peek(); };
+        const Status status = member_.try_once(with_consequences(peek), repairing());
+        return status != Status::empty && status != Status::busy;
     }
     template <class Clock, class Duration, class Attempt>
     [[nodiscard]] Status waiting_until(std::chrono::time_point<Clock, Duration> deadline,
@@ -250,12 +270,6 @@ class MemberEnd {
         if (changed) member_.wake_all();
         const bool ended = member_.end_if_deserted();
         return changed || ended;
-    }
-    [[nodiscard]] bool readable() noexcept {
-        const InCall here(occupied_, is_ours());
-        const auto peek = [this]() noexcept { return side_.peek(); };
-        const Status status = member_.try_once(with_consequences(peek), repairing());
-        return status != Status::empty && status != Status::busy;
     }
     /// Brings the record's counters up to date: when we have to wait anyway, at close, and when we leave.
     void account() noexcept {

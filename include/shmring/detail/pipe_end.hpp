@@ -73,8 +73,8 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
         if (hold_) hold_.close();
     }
 
-    /// ok: receiving would not wait, for there is a message, the end of the pipe, or an error to be told. empty: it would.
-    /// Takes nothing. closed, invalid, not_owner: this end does not receive.
+    /// ok: receiving would not wait, for there is a message, the end of the pipe, or an error to be told. empty: it would, and the
+    /// descriptor is unreadable. Takes nothing. closed, invalid, not_owner: this end does not receive.
     [[nodiscard]] Result<void> poll() noexcept {
         const Status ready = ready_to_receive();
         if (ready != Status::ok) return ready;

@@ -67,6 +67,13 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
         return descriptor;
     }
 
+    /// ok: a call that takes would not wait, for there is a message, the end of the stream, or an error to be told. empty: it would,
+    /// and the descriptor is unreadable, as after a call that found nothing. Takes nothing. not_owner: not this process's.
+    [[nodiscard]] Result<void> poll() noexcept requires(kRole == Role::consumer) {
+        const Status found = peek();
+        return found == kNotYet || found == Status::not_owner ? found : Status::ok;
+    }
+
     /// What wait_any and WaitSet need of a consumer; valid while it stays where it is.
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
         WaitPoint<ShippedEnv> point{
@@ -114,16 +121,16 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
                                              const std::stop_token& stop) noexcept {
         return end_.await_peer(kNotYet, deadline_ns, stop);
     }
-    /// Whether a reading call would not wait: there is a message, an end, or an error to be told.
-    [[nodiscard]] bool readable() noexcept { return peek() != kNotYet; }
-    /// What a call would find, without taking it.
-    [[nodiscard]] Status peek() noexcept {
+    /// Whether a reading call would not wait: there is a message, an end, or an error to be told. Leaves the descriptor alone.
+    [[nodiscard]] bool readable() noexcept {
         const InCall here(occupied_, is_ours());
-        return end_.try_once(kNotYet, [this]() noexcept { return side_.prepare(); });
+        return end_.try_once(kNotYet, preparing()) != kNotYet;
     }
+    /// What a call would find, without taking it; the descriptor is told, too.
+    [[nodiscard]] Status peek() noexcept { return once(preparing()); }
     /// The same, waiting while there is nothing.
     [[nodiscard]] Status await_readable(std::uint64_t deadline_ns, const std::stop_token& stop) noexcept {
-        return waiting(deadline_ns, stop, [this]() noexcept { return side_.prepare(); });
+        return waiting(deadline_ns, stop, preparing());
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
@@ -136,7 +143,9 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
         const InCall here(occupied_, is_ours());
-        return end_.wait(kNotYet, deadline_ns, stop, attempt, [this]() noexcept { account(); });
+        const Status found = end_.wait(kNotYet, deadline_ns, stop, attempt, [this]() noexcept { account(); });
+        if constexpr (kRole == Role::consumer) return end_.settle_descriptor(found, kNotYet, attempt);
+        return found;
     }
     template <class Clock, class Duration, class Attempt>
     [[nodiscard]] Status waiting_until(std::chrono::time_point<Clock, Duration> deadline,
@@ -157,6 +166,9 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
  private:
     [[nodiscard]] auto is_ours() const noexcept {
         return [this]() noexcept { return end_.usable(); };
+    }
+    [[nodiscard]] auto preparing() noexcept {
+        return [this]() noexcept { return side_.prepare(); };
     }
 
     Progress accounted_{};

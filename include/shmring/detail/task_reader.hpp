@@ -21,6 +21,7 @@ class TaskReader : public Lane::Consumer {
  public:
     using Consumer::left_there;
     using Consumer::once;
+    using Consumer::recover;
     using Consumer::settle_past_of;
     using Consumer::usable;
     using Consumer::waiting;
@@ -28,6 +29,15 @@ class TaskReader : public Lane::Consumer {
     TaskReader() noexcept = default;
     explicit TaskReader(Consumer&& consumer) noexcept : Consumer(std::move(consumer)) {}
 
+    /// As Consumer::poll(), for who may find a task elsewhere than in the ring: `elsewhere()`.
+    template <class Elsewhere>
+    [[nodiscard]] Status poll(Elsewhere&& elsewhere) noexcept {
+        return Consumer::told_by_poll(once([&]() noexcept {
+            const Status found = this->side_.peek();
+            return found != Status::ok && elsewhere() ? Status::ok : found;
+        }));
+    }
+    [[nodiscard]] bool finds_in_ring() noexcept { return this->readable(); }
     [[nodiscard]] Status claim() noexcept { return Lane::claim(this->side_); }
     /// Moves what was claimed to a free desk, and makes its value at `place` (see Result). corrupt: its bytes are no such value, and it
     /// is gone.

@@ -93,6 +93,14 @@ class Workbench {
         }
         return nullptr;
     }
+    /// Whether adopt() would take a task over, as far as a look can tell.
+    template <class InRing>
+    [[nodiscard]] bool finds_left_behind(InRing&& in_ring) const noexcept {
+        for (std::uint32_t index = 0; leases_.redelivers() && index != leases_.records().count(); ++index) {
+            if (is_left_behind(index) && !in_ring(leases_.lease(index))) return true;
+        }
+        return false;
+    }
     /// Whether a dead worker's task waits for a worker, at a desk or (`in_ring`) in the ring, and there is none but ourselves.
     [[nodiscard]] bool is_deserted(bool in_ring, std::uint32_t own_consumers) const noexcept;
     [[nodiscard]] const LeaseTable& leases() const noexcept { return leases_; }

@@ -189,6 +189,7 @@ Segment& Segment::operator=(Segment&& other) noexcept {
     bells_ = std::exchange(other.bells_, {-1, -1});
     bell_files_ = std::exchange(other.bell_files_, {});
     owns_mapping_ = std::exchange(other.owns_mapping_, false);
+    had_name_ = std::exchange(other.had_name_, false);
     file_ = std::exchange(other.file_, {});
     geometry_ = std::exchange(other.geometry_, {});
     grants_ = std::exchange(other.grants_, {});
@@ -209,7 +210,9 @@ SegmentHeader& Segment::header() const noexcept { return *reinterpret_cast<Segme
 std::span<std::byte, 64> Segment::user_metadata() const noexcept { return header().user_metadata; }
 
 bool Segment::retired() const noexcept {
-    return header().retired.load(relaxed) != 0;  // a mark: nothing is published by it
+    if (base_ == nullptr) return false;
+    const bool marked = header().retired.load(relaxed) != 0;  // a mark: nothing is published by it
+    return marked || (had_name_ && has_lost_its_name(descriptor_, file_));
 }
 
 }  // namespace shmring

@@ -177,6 +177,17 @@ Descriptor open_named_file(std::string_view plain, const SegmentOptions& options
     return file;
 }
 
+bool has_a_name(const Descriptor& file) noexcept {
+    struct stat status {};
+    return ::fstat(file.number(), &status) == 0 && status.st_nlink != 0;
+}
+
+bool has_lost_its_name(int number, const platform::FileIdentity& file) noexcept {
+    struct stat status {};
+    return ::fstat(number, &status) == 0 && status.st_nlink == 0 &&
+           platform::FileIdentity{status.st_dev, status.st_ino} == file;
+}
+
 bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept {
     struct stat status {};
     if (::fstat(file.number(), &status) == 0 && status.st_nlink == 0) return refuse_missing(report);

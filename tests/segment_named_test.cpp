@@ -178,6 +178,23 @@ TEST(SegmentNamed, RemoveDeletesTheNameAndTellsThoseWhoHaveItOpen) {
     EXPECT_EQ(successor.segment.user_metadata()[0], std::byte{0}) << "what was removed is another memory";
 }
 
+TEST(SegmentNamed, ANameThatWasDeletedByOthersIsNoticedToo) {
+    const UniqueName name;
+    const Outcome made = create(name);
+    const Outcome opened = open(name);
+    const Outcome passed = from_descriptor(made.segment.descriptor());
+    const Outcome nameless = anonymous();
+    ASSERT_TRUE(made.segment && opened.segment && passed.segment);
+    for (const Outcome* outcome : {&made, &opened, &passed}) EXPECT_FALSE(outcome->segment.retired());
+    ASSERT_EQ(::unlink(name.path().c_str()), 0);  // by rm, by a clean-up script, by logind
+    const Outcome successor = create(name);
+    for (const Outcome* outcome : {&made, &opened, &passed}) EXPECT_TRUE(outcome->segment.retired());
+    EXPECT_FALSE(successor.segment.retired());
+    EXPECT_FALSE(nameless.segment.retired()) << "it never had a name";
+    EXPECT_FALSE(from_descriptor(nameless.segment.descriptor()).segment.retired());
+    EXPECT_FALSE(Segment{}.retired());
+}
+
 TEST(SegmentNamed, TheNameOutlivesItsUsers) {
     const UniqueName name;
     { ASSERT_TRUE(create(name).segment); }

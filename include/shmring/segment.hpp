@@ -175,8 +175,9 @@ class Segment {
     [[nodiscard]] bool crash_recovery() const noexcept { return descriptor_ >= 0; }
     /// 64 bytes of the application's own, zero at first. The library never reads them; access is the caller's to order.
     [[nodiscard]] std::span<std::byte, 64> user_metadata() const noexcept;
-    /// The name was removed since (by remove(), not by rm): what is still in the ring can be used, but newcomers will not
-    /// find it.
+    /// The name was removed since, by remove() or by whatever deletes files (rm, a clean-up at logout): what is still in the ring can
+    /// be used by those who have it, but newcomers will not find it. No call on a ring tells this by itself: ask now and then where
+    /// that may happen. A system call of some hundred ns, unless it was remove(). Of segments that had a name when we joined.
     [[nodiscard]] bool retired() const noexcept;
     /// The name without the leading '/', empty for the others.
     [[nodiscard]] std::string_view name() const noexcept { return name_buffer_.data(); }
@@ -190,6 +191,7 @@ class Segment {
     int descriptor_ = -1;
     std::array<int, 2> bells_{-1, -1};
     bool owns_mapping_ = false;
+    bool had_name_ = false;  // when we joined; a memfd has none
     detail::platform::FileIdentity
         file_{};  // what descriptor_ is: the application may close and reuse the number
     std::array<detail::platform::FileIdentity, 2> bell_files_{};  // the same for bells_

@@ -57,6 +57,11 @@ bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept;
 /// Deletes the name of a regular file of ours, and marks what is in it as retired if that is a segment.
 [[nodiscard]] std::error_code remove_named_file(std::string_view plain) noexcept;
 
+/// Whether the file stands in a folder: no memfd, and not deleted.
+[[nodiscard]] bool has_a_name(const Descriptor& file) noexcept;
+/// Whether it does no more; false when `number` is not that file any more.
+[[nodiscard]] bool has_lost_its_name(int number, const platform::FileIdentity& file) noexcept;
+
 /// Anonymous memory of this size, all of it really there. Seal it when it is ready.
 [[nodiscard]] Descriptor make_memfd(std::uint64_t size, SetupReport& report) noexcept;
 [[nodiscard]] bool seal(const Descriptor& memfd, SetupReport& report) noexcept;

@@ -26,10 +26,8 @@ bool Attendee::attend(std::shared_ptr<Segment> segment, Role role, const WaitPol
 }
 
 void Attendee::depart() noexcept {
-    if (usable()) {
-        if (readable_) Events::disarm(*own_line_);  // or somebody strikes once for nobody
-        participant_.detach();
-    }
+    // The armed bit stays: others of our side may wait for the bell, or a successor does already. At worst one stroke is for nobody.
+    if (usable()) participant_.detach();
     readable_ = ReadableDescriptor{};
     armed_by_us_ = false;
     bell_ = Bell{};
@@ -52,16 +50,11 @@ void Attendee::wake_everybody() noexcept {
     if (wake_both_sides<ShippedEnv>(*own_line_, *peer_line_)) strike_bell();
 }
 
-/// A bell that cannot be had is nobody's error here: the consumer's timer tells it, later.
+/// A bell that cannot be had is nobody's error here.
 void Attendee::strike_bell() noexcept {
     if (readable_)
         readable_.keep_readable();  // our own, without a system call on the bell; others hear it below
-    if (!bell_.current()) {
-        SetupError unused;
-        Bell found = Bell::of(*segment_, lane_, false, unused);
-        if (found) bell_ = std::move(found);
-    }
-    bell_.strike();
+    strike_or_knock(bell_, *segment_, lane_, role_ == Role::producer ? *peer_line_ : *own_line_);
 }
 
 int Attendee::readable_descriptor(SetupError& error) noexcept {
@@ -82,12 +75,21 @@ int Attendee::readable_descriptor(SetupError& error) noexcept {
 bool Attendee::arm_descriptor(bool& timer_came) noexcept {
     readable_.silence();
     timer_came = readable_.take_expiry();
+    if ((timer_came || !readable_.hears_knocks()) && !is_bell_whole(timer_came))
+        readable_.mend(*segment_, lane_);
     const bool newly_armed = Events::arm(*own_line_) || !armed_by_us_;
     armed_by_us_ = true;
     if (newly_armed) {
         readable_.start_timer(kFirstSleep_ns < period_ns_ ? kFirstSleep_ns : period_ns_, period_ns_);
     }
     return newly_armed;
+}
+
+/// Whether all who publish can make us hear, as far as we know. Who removed the name has struck; whether rm did is looked at with the
+/// timer, for it costs a system call.
+bool Attendee::is_bell_whole(bool timer_came) const noexcept {
+    const bool removed = segment_->header().retired.load(relaxed) != 0;  // a mark: nothing is published by it
+    return !removed && !Events::was_unheard(*own_line_) && !(timer_came && readable_.is_orphaned());
 }
 
 void Attendee::count_stall() noexcept {

@@ -2,13 +2,16 @@
 #include "shmring/detail/bell.hpp"
 
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
+#include "shmring/detail/event_count.hpp"
 #include "shmring/detail/segment_file.hpp"
 #include "shmring/detail/setup_report.hpp"
 
@@ -27,6 +30,14 @@ namespace {
     Descriptor copy{::fcntl(segment.bell_descriptor(lane), F_DUPFD_CLOEXEC, 0)};
     if (!copy) (void)report.refuse_errno(errno, "cannot duplicate its bell");
     return copy;
+}
+
+/// Changes nothing, and needs no more than the descriptor that we hold as long as the ring.
+void knock(const Segment& segment) noexcept {
+    std::error_code error;
+    if (platform::file_identity(segment.descriptor(), error) != segment.file_identity() || error) return;
+    std::byte unused{};
+    (void)::pread(segment.descriptor(), &unused, sizeof unused, 0);
 }
 
 }  // namespace
@@ -66,11 +77,12 @@ Bell Bell::of(const Segment& segment, std::size_t lane, bool make, SetupError& e
     return bell;
 }
 
-void Bell::strike() const noexcept {
-    if (!file_.still_ours()) return;
+bool Bell::strike() const noexcept {
+    if (!file_.still_ours()) return false;
     const std::uint64_t one = 1;
     while (::write(file_.number(), &one, sizeof one) < 0 && errno == EINTR) {
     }  // full: it is readable already
+    return true;
 }
 
 void Bell::silence() const noexcept {
@@ -89,6 +101,36 @@ bool Bell::current() const noexcept {
     struct stat status {};
     return file_.still_ours() &&
            (!is_fifo_ || (::fstat(file_.number(), &status) == 0 && status.st_nlink != 0));
+}
+
+void strike_or_knock(Bell& bell, const Segment& segment, std::size_t lane,
+                     EventLine<ShippedEnv>& line) noexcept {
+    if (!bell.current()) {
+        SetupError unused;
+        Bell found = Bell::of(segment, lane, false, unused);
+        if (found) bell = std::move(found);
+    }
+    const bool heard = bell.current();
+    bell.strike();  // also one whose name is gone: the reader may have the same
+    if (heard) return;
+    // Said first: a reader that does not listen for knocks yet finds it at its next look, and does from then on.
+    EventCount<ShippedEnv>::tell_unheard(line);
+    knock(segment);
+}
+
+void call_everybody(const Segment& segment, std::size_t lane, EventLine<ShippedEnv>& line) noexcept {
+    EventCount<ShippedEnv>::notify_all(line);
+    if (!EventCount<ShippedEnv>::disarm(line)) return;
+    Bell bell;
+    strike_or_knock(bell, segment, lane, line);
+}
+
+GuardedDescriptor hear_knocks(const Segment& segment) noexcept {
+    std::array<char, 48> link{};
+    (void)std::snprintf(link.data(), link.size(), "/proc/thread-self/fd/%d", segment.descriptor());
+    GuardedDescriptor knocks(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!knocks || ::inotify_add_watch(knocks.number(), link.data(), IN_ACCESS) < 0) return {};
+    return knocks;
 }
 
 }  // namespace shmring::detail

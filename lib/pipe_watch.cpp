@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "shmring/detail/bell.hpp"
 #include "shmring/detail/event_count.hpp"
 #include "shmring/detail/seats.hpp"
 #include "shmring/detail/spsc.hpp"
@@ -10,12 +11,11 @@
 namespace shmring::detail {
 
 PipeWatch::PipeWatch(const Segment& segment, PipeSide watched) noexcept
-    : control_(reinterpret_cast<Control*>(segment.at(segment.geometry().control_offset))),
+    : segment_(&segment),
+      control_(reinterpret_cast<Control*>(segment.at(segment.geometry().control_offset))),
       watched_(watched),
       shape_(segment.geometry().pipe_shape),
-      tether_byte_(segment.geometry().liveness_base + tether_byte_of(watched)),
-      descriptor_(segment.descriptor()),
-      file_(segment.file_identity()) {
+      tether_byte_(segment.geometry().liveness_base + tether_byte_of(watched)) {
     if (has_lane_to(other_side(watched), shape_))
         add_seat(control_->lane_to(other_side(watched)).producer_seat);
     if (has_lane_to(watched, shape_)) add_seat(control_->lane_to(watched).consumer_seat);
@@ -75,7 +75,9 @@ bool PipeWatch::is_gone(const ParticipantTable& table) const noexcept {
 /// The tether is let go after the seats were taken: so if it is free and they are not taken now, they never will be.
 bool PipeWatch::lost_its_tether() const noexcept {
     if ((shape_ & kPipeTethered) == 0) return false;
-    if (ShippedEnv::probe(descriptor_, file_, tether_byte_) != platform::LockState::free) return false;
+    if (ShippedEnv::probe(segment_->descriptor(), segment_->file_identity(), tether_byte_) !=
+        platform::LockState::free)
+        return false;
     const auto is_free = [](const Seat* seat) { return seat->load(acquire) == 0; };  // [seat] acquire side
     return std::ranges::all_of(seats(), is_free);
 }
@@ -91,10 +93,10 @@ void PipeWatch::hang_up() const noexcept {
         if (state == SeatState::held || state == SeatState::never_taken)
             seat->compare_exchange_strong(seen, seen | kSeatLost, release, relaxed);  // [seat] release side
     }
-    // Killed here: the sleepers find the end of the stream when their bounded sleep ends.
-    for (SpscControl<ShippedEnv>& lane : control_->lanes) {
-        EventCount<ShippedEnv>::notify_all(lane.readable);
-        EventCount<ShippedEnv>::notify_all(lane.writable);
+    // Killed here: the sleepers find the end of the stream when their bounded sleep ends, an event loop by its timer.
+    for (std::size_t lane = 0; lane != control_->lanes.size(); ++lane) {
+        call_everybody(*segment_, lane, control_->lanes[lane].readable);
+        EventCount<ShippedEnv>::notify_all(control_->lanes[lane].writable);
     }
 }
 

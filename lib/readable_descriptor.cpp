@@ -5,7 +5,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <ctime>
 #include <utility>
 
@@ -18,6 +20,12 @@ namespace {
 [[nodiscard]] timespec time_of(std::uint64_t ns) noexcept {
     constexpr std::uint64_t kSecond_ns = 1'000'000'000;
     return {static_cast<time_t>(ns / kSecond_ns), static_cast<long>(ns % kSecond_ns)};
+}
+
+[[nodiscard]] bool join(const GuardedDescriptor& poll, int added) noexcept {
+    epoll_event readable{};
+    readable.events = EPOLLIN;
+    return ::epoll_ctl(poll.number(), EPOLL_CTL_ADD, added, &readable) == 0;
 }
 
 }  // namespace
@@ -34,10 +42,7 @@ ReadableDescriptor ReadableDescriptor::open(const Segment& segment, std::size_t 
         return made;
     }
     GuardedDescriptor poll(::epoll_create1(EPOLL_CLOEXEC));
-    epoll_event readable{};
-    readable.events = EPOLLIN;
-    if (!poll || ::epoll_ctl(poll.number(), EPOLL_CTL_ADD, made.bell_.descriptor(), &readable) != 0 ||
-        ::epoll_ctl(poll.number(), EPOLL_CTL_ADD, made.timer_.number(), &readable) != 0) {
+    if (!poll || !join(poll, made.bell_.descriptor()) || !join(poll, made.timer_.number())) {
         (void)report.refuse_errno(errno, "cannot join its bell and a timer");
         return made;
     }
@@ -50,7 +55,30 @@ ReadableDescriptor ReadableDescriptor::open(const Segment& segment, std::size_t 
 
 void ReadableDescriptor::silence() noexcept {
     bell_.silence();
+    if (knocks_) take_knocks();
     kept_readable_ = false;
+}
+
+/// The same knock again is not queued a second time, so these are few.
+void ReadableDescriptor::take_knocks() const noexcept {
+    std::array<std::byte, 4096> told;
+    if (knocks_.still_ours()) (void)::read(knocks_.number(), told.data(), told.size());
+}
+
+void ReadableDescriptor::mend(const Segment& segment, std::size_t lane) noexcept {
+    if (!poll_.still_ours()) return;
+    SetupError unused;
+    if (!bell_.current()) {
+        Bell found = Bell::of(segment, lane, true, unused);
+        // The old one leaves the set as it is closed; but a forked child may have it open still, and then it would stay.
+        if (found && join(poll_, found.descriptor())) {
+            (void)::epoll_ctl(poll_.number(), EPOLL_CTL_DEL, bell_.descriptor(), nullptr);
+            bell_ = std::move(found);
+        }
+    }
+    if (knocks_) return;
+    GuardedDescriptor knocks = hear_knocks(segment);
+    if (knocks && join(poll_, knocks.number())) knocks_ = std::move(knocks);
 }
 
 void ReadableDescriptor::keep_readable() noexcept {

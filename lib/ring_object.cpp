@@ -31,8 +31,8 @@ void end_stream(const Segment& segment) noexcept {
     std::byte* const control = segment.at(segment.geometry().control_offset);
     const auto wake = [&segment](auto& words) noexcept {
         if (!wake_both_sides<ShippedEnv>(words.readable, words.writable)) return;
-        SetupError unused;  // a bell that cannot be had is nobody's error: the reader's timer tells it, later
-        Bell::of(segment, 0, false, unused).strike();
+        Bell bell;
+        strike_or_knock(bell, segment, 0, words.readable);
     };
     // Killed before the wake-up: the sleepers find the end of the stream when their bounded sleep ends.
     if (const RingKind kind = segment.geometry().kind;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 #include "shmring/detail/segment_file.hpp"
 
@@ -46,6 +47,11 @@ class Path {
         return report.refuse(errc::untrusted_bell, "its bell has mode %04o, the ring %04o", mode,
                              ring.st_mode & kPermissions);
     return true;
+}
+
+/// For reading and writing on both sides: a FIFO without a reader would raise SIGPIPE, and one without a writer looks ended.
+[[nodiscard]] Descriptor open_fifo(const Path& path) noexcept {
+    return Descriptor{::open(path.text(), O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
 }
 
 /// The failed open of something that is there: what it is says more than why the kernel did not open it.
@@ -113,14 +119,10 @@ Descriptor open_bell_file(std::string_view plain, std::size_t lane, const platfo
         return {};
     }
     const Path path{plain, kEndings[lane]};
-    // For reading and writing on both sides: a FIFO without a reader would raise SIGPIPE, and one without a writer looks ended.
-    const auto open = [&path] {
-        return Descriptor{::open(path.text(), O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
-    };
-    Descriptor fifo = open();
+    Descriptor fifo = open_fifo(path);
     if (!fifo && errno == ENOENT && make) {
         if (!make_fifo(path, segment, report)) return {};
-        fifo = open();
+        fifo = open_fifo(path);
     }
     struct stat bell {};
     if (!fifo) {
@@ -136,14 +138,21 @@ Descriptor open_bell_file(std::string_view plain, std::size_t lane, const platfo
     return fifo;
 }
 
-void remove_bell_files(std::string_view plain) noexcept {
-    for (const char* ending : kEndings) {
-        const Path path{plain, ending};
+Bells remove_bell_files(std::string_view plain) noexcept {
+    Bells removed;
+    for (std::size_t lane = 0; lane != kEndings.size(); ++lane) {
+        const Path path{plain, kEndings[lane]};
         struct stat status {};
         const bool is_ours = ::lstat(path.text(), &status) == 0 && S_ISFIFO(status.st_mode) &&
                              (status.st_uid == effective_user() || effective_user() == kRoot);
-        if (is_ours) ::unlink(path.text());
+        if (!is_ours) continue;
+        Descriptor bell = open_fifo(path);
+        ::unlink(path.text());
+        // Looked at again: what we open to write to must be no file that took its place.
+        if (bell && ::fstat(bell.number(), &status) == 0 && S_ISFIFO(status.st_mode))
+            removed[lane] = std::move(bell);
     }
+    return removed;
 }
 
 bool check_joining_options(const SegmentOptions& options, SetupReport& report) noexcept {

@@ -205,10 +205,15 @@ std::error_code remove_named_file(std::string_view plain) noexcept {
     // First the name, then the mark: whoever dies in between leaves a ring whose users do not notice, as rm does. The other
     // order would leave a name whose ring nobody may join.
     const Descriptor file{::open(path.text(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
-    remove_bell_files(plain);  // before the name is free: later it might be a successor's
+    const Bells bells = remove_bell_files(plain);  // before the name is free: later it might be a successor's
     if (::unlink(path.text()) != 0) return errno_code(errno);
     const bool was_the_last_name = file && ::fstat(file.number(), &status) == 0 && status.st_nlink == 0;
     if (was_the_last_name && S_ISREG(status.st_mode)) mark_retired(file);
+    // Event loops hear of the mark, and from here on listen for those who never opened the bell and cannot find it any more.
+    constexpr std::uint64_t kOneStroke = 1;
+    for (const Descriptor& bell : bells) {
+        if (bell) (void)::write(bell.number(), &kOneStroke, sizeof kOneStroke);  // full: it is readable
+    }
     return {};
 }
 

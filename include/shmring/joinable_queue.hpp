@@ -268,7 +268,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             if (adopted == nullptr && free == nullptr) return bench_->why_no_desk();
         }
         auto attempt = [&]() noexcept {
-            if (adopted == nullptr && (bench_->is_time_to_look() || std::exchange(left_behind_, false)))
+            if (adopted == nullptr && (std::exchange(left_behind_, false) || bench_->is_time_to_look()))
                 [[unlikely]]
                 adopted = bench_->adopt(in_ring);
             if (adopted != nullptr) return Status::ok;

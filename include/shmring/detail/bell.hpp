@@ -5,11 +5,16 @@
 //   anonymous or caller memory    an eventfd that travels as the ring does (SegmentOptions::bell)
 //
 // A stroke carries nothing but itself: one too many is an empty look, one too few is made good by the reader's timer.
+//
+// Who cannot have the bell (its name was removed, no descriptor is free, another user's, none was handed over) says so in the event
+// word (kUnheard) and knocks: reads a byte of the segment's file, which a reader that was told so watches (inotify).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "shmring/detail/env.hpp"
+#include "shmring/detail/layout.hpp"
 #include "shmring/detail/platform.hpp"
 #include "shmring/segment.hpp"
 
@@ -42,8 +47,8 @@ class Bell {
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(file_); }
     [[nodiscard]] int descriptor() const noexcept { return file_.number(); }
-    /// Makes the descriptor readable. Never blocks, never raises a signal.
-    void strike() const noexcept;
+    /// Makes the descriptor readable. Never blocks, never raises a signal. False: there is none to strike.
+    bool strike() const noexcept;
     /// Makes it unreadable again.
     void silence() const noexcept;
     /// False: there is none, its descriptor was closed under us, or its FIFO was removed and is not the one others find now.
@@ -53,5 +58,16 @@ class Bell {
     GuardedDescriptor file_{};
     bool is_fifo_ = false;
 };
+
+/// A stroke by who is not sure to have the bell: finds it if it can, and otherwise knocks, which costs two system calls more.
+/// `bell` is kept for the next time.
+void strike_or_knock(Bell& bell, const Segment& segment, std::size_t lane,
+                     EventLine<ShippedEnv>& line) noexcept;
+/// Everybody who waits at `line` looks again, asleep or by descriptor: at the end of the stream, told by who has no handle there.
+void call_everybody(const Segment& segment, std::size_t lane, EventLine<ShippedEnv>& line) noexcept;
+
+/// An empty one, or a descriptor that becomes readable when somebody knocks at the segment: only files in /dev/shm, and only
+/// while the system has inotify instances left.
+[[nodiscard]] GuardedDescriptor hear_knocks(const Segment& segment) noexcept;
 
 }  // namespace shmring::detail

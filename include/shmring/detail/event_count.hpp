@@ -30,6 +30,7 @@ namespace shmring::detail {
 inline constexpr std::uint64_t kWaitersMask = 0xffff;
 inline constexpr std::uint64_t kArmed = std::uint64_t{1} << 16;
 inline constexpr std::uint64_t kAllWoken = std::uint64_t{1} << 17;  // the last wake-up was everybody's
+inline constexpr std::uint64_t kUnheard = std::uint64_t{1} << 18;  // somebody could not strike the bell
 inline constexpr std::uint64_t kOneEpoch = std::uint64_t{1} << 32;
 inline constexpr std::uint64_t kFirstSleep_ns = 1'000'000;
 inline constexpr int kRecheckPolls = 32;  // about the time a store buffer takes to drain, several times over
@@ -88,6 +89,14 @@ class EventCount {
             // [wake] release side
         }
         return (seen & kArmed) != 0;
+    }
+
+    /// Whoever took the armed bit could not strike the bell: those who listen to nothing else shall find another way.
+    static void tell_unheard(EventLine<Env>& line) noexcept {
+        line.word.fetch_or(kUnheard, relaxed);  // a mark: nothing is published by it
+    }
+    [[nodiscard]] static bool was_unheard(const EventLine<Env>& line) noexcept {
+        return (line.word.load(relaxed) & kUnheard) != 0;
     }
 
     /// Registers, re-checks, sleeps. `attempt()` returns true when waiting is over; it runs after each registration and each

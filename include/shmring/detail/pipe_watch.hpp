@@ -51,14 +51,13 @@ class PipeWatch {
     [[nodiscard]] bool lost_its_tether() const noexcept;
     void hang_up() const noexcept;
 
+    const Segment* segment_ = nullptr;
     Control* control_ = nullptr;
     PipeSide watched_ = PipeSide::first;
     std::uint32_t shape_ = 0;
     std::size_t seat_count_ = 0;
     std::array<Seat*, 2> seats_{};  // of the watched end
     std::uint64_t tether_byte_ = 0;
-    int descriptor_ = -1;  // nothing is locked through it
-    platform::FileIdentity file_{};
 };
 
 }  // namespace shmring::detail

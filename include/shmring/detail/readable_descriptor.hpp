@@ -31,12 +31,20 @@ class ReadableDescriptor {
     void keep_readable() noexcept;
     /// Starts the timer: first after `first_ns`, then each `period_ns`. It is unreadable until then.
     void start_timer(std::uint64_t first_ns, std::uint64_t period_ns) noexcept;
+    /// Whether the bell's name is gone, so that newcomers cannot find it. A system call or two.
+    [[nodiscard]] bool is_orphaned() const noexcept { return !bell_.current(); }
+    [[nodiscard]] bool hears_knocks() const noexcept { return static_cast<bool>(knocks_); }
+    /// Somebody may not be able to strike the bell: takes the one that is found now, if it is another, and listens for knocks.
+    void mend(const Segment& segment, std::size_t lane) noexcept;
     /// Whether it came since we last asked; makes it unreadable.
     [[nodiscard]] bool take_expiry() noexcept;
 
  private:
+    void take_knocks() const noexcept;
+
     Bell bell_{};
     GuardedDescriptor timer_{};
+    GuardedDescriptor knocks_{};  // once somebody could not strike
     GuardedDescriptor poll_{};
     bool kept_readable_ = false;
 };

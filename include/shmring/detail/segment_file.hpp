@@ -77,13 +77,13 @@ bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept;
 [[nodiscard]] Descriptor open_bell_file(std::string_view plain, std::size_t lane,
                                         const platform::FileIdentity& ring, bool make,
                                         SetupReport& report) noexcept;
-/// Deletes them, if they are FIFOs that we may delete; anything else keeps the name.
-void remove_bell_files(std::string_view plain) noexcept;
+using Bells = std::array<Descriptor, 2>;
+/// Deletes them, if they are FIFOs that we may delete; anything else keeps the name. Answers what was deleted, open.
+[[nodiscard]] Bells remove_bell_files(std::string_view plain) noexcept;
 /// Joining makes no bell: that would be another one than the others have.
 [[nodiscard]] bool check_joining_options(const SegmentOptions& options, SetupReport& report) noexcept;
 /// The bells of a segment without a name as the options want them: made, duplicated from the caller's eventfds, or none. Two
 /// for a duplex pipe, else one.
-using Bells = std::array<Descriptor, 2>;
 [[nodiscard]] bool prepare_bells(const SegmentOptions& options, std::uint32_t pipe_shape, Bells& bells,
                                  SetupReport& report) noexcept;
 

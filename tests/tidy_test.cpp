@@ -30,6 +30,7 @@ const std::vector<Layer> kLayers = {
      "what every public header begins and ends with",
      {"detail/header_begin.hpp", "detail/header_end.hpp"}},
     {0, "vocabulary", {"detail/atomic.hpp", "message.hpp", "peer.hpp", "result.hpp", "lib/error.cpp"}},
+    {0, "fields of aggregates", {"detail/aggregate.hpp"}},
     {0, "encodings", {"codec.hpp"}},
     {0, "one thread at a time", {"detail/one_thread.hpp"}},
     {1, "platform", {"detail/platform.hpp", "lib/platform_linux.cpp", "lib/platform_liveness.cpp"}},

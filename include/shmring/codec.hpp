@@ -11,8 +11,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "shmring/detail/aggregate.hpp"
 #include "shmring/message.hpp"
 
 namespace shmring {
@@ -29,7 +33,10 @@ using Bytes = std::span<const std::byte>;
 ///     };
 ///
 /// There are codecs for every Message (its bytes), std::string and std::string_view (their characters; a view can only be sent),
-/// and std::vector of a Message (their bytes) or of anything else that has a codec (each element behind its 32-bit size).
+/// and std::vector of a Message (their bytes) or of anything else that has a codec (each element behind its 32-bit size). A struct of up to
+/// 16 fields that all have one, has one by itself: `struct Order { std::uint32_t number; std::string text; std::vector<double> prices; };`.
+/// It must be an aggregate (no constructors, no private fields) without base classes and C arrays. Fields travel in their order: Messages
+/// as their bytes, others behind their 32-bit size. Change the schema when you change the fields.
 template <class T>
 struct Codec {
     static constexpr bool kMissing = true;
@@ -69,9 +76,9 @@ template <class T>
 constexpr bool explain_codec() {
     static_assert(!std::is_pointer_v<T>,
                   "a pointer has no codec: its target does not exist in the other process");
-    static_assert(
-        HasCodec<T>,
-        "this type is neither a Message nor a string or vector of such: specialise shmring::Codec<T> for it");
+    static_assert(HasCodec<T>,
+                  "this type is neither a Message, nor a string, vector or aggregate of such: specialise "
+                  "shmring::Codec<T> for it");
     return HasCodec<T>;
 }
 
@@ -85,6 +92,9 @@ struct Codec<T> {
     }
     static bool decode(Bytes from, T& value) noexcept {
         if (from.size() != sizeof(T)) return false;
+        if constexpr (std::same_as<T, bool>) {
+            if (from[0] > std::byte{1}) return false;  // no bool
+        }
         std::memcpy(&value, from.data(), sizeof(T));
         return true;
     }
@@ -125,37 +135,93 @@ requires(!std::same_as<T, bool>)  // std::vector<bool> has no bytes to copy
     }
 };
 
+namespace detail {
+
+/// A value among others: the bytes of a Message, anything else behind its 32-bit size.
+template <class T>
+struct Part {
+    static constexpr std::size_t kPrefix = Message<T> ? 0 : sizeof(std::uint32_t);
+
+    /// Adds its size to that of the parts before it; kNotEncodable stays what it is.
+    static void add_size(const T& value, std::size_t& sum) noexcept {
+        const std::size_t size = Codec<T>::size(value);
+        const bool fits =
+            size <= std::numeric_limits<std::uint32_t>::max() && sum <= kNotEncodable - kPrefix - size;
+        sum = fits ? sum + kPrefix + size : kNotEncodable;
+    }
+    /// Writes it and goes on behind it.
+    static void encode(const T& value, std::span<std::byte>& to) noexcept {
+        const std::size_t size = Codec<T>::size(value);
+        if constexpr (kPrefix != 0)
+            Codec<std::uint32_t>::encode(static_cast<std::uint32_t>(size), to.first(kPrefix));
+        Codec<T>::encode(value, to.subspan(kPrefix, size));
+        to = to.subspan(kPrefix + size);
+    }
+    /// Reads it and goes on behind it.
+    static bool decode(Bytes& from, T& value) {
+        std::uint32_t size = sizeof(T);
+        if (from.size() < kPrefix) return false;
+        if constexpr (kPrefix != 0) (void)Codec<std::uint32_t>::decode(from.first(kPrefix), size);
+        from = from.subspan(kPrefix);
+        if (size > from.size() || !Codec<T>::decode(from.first(size), value)) return false;
+        from = from.subspan(size);
+        return true;
+    }
+};
+
+template <class Fields>
+inline constexpr bool kHaveCodecs = false;
+template <class... Field>
+inline constexpr bool kHaveCodecs<std::tuple<Field&...>> = ((Encodable<Field> && Decodable<Field>)&&...);
+
+template <class T>
+concept AggregateOfCodecs =
+    !Message<T> && PlainAggregate<T> && kHaveCodecs<decltype(fields_of(std::declval<T&>()))>;
+
+}  // namespace detail
+
 template <class T>
 requires(!Message<T> && Encodable<T> && Decodable<T>) struct Codec<std::vector<T>> {
     static std::size_t size(const std::vector<T>& values) noexcept {
         std::size_t sum = 0;
-        for (const T& value : values) {
-            const std::size_t size = Codec<T>::size(value);
-            if (size > kNotEncodable - sizeof(std::uint32_t) - sum) return kNotEncodable;
-            sum += sizeof(std::uint32_t) + size;
-        }
+        for (const T& value : values) detail::Part<T>::add_size(value, sum);
         return sum;
     }
     static void encode(const std::vector<T>& values, std::span<std::byte> to) noexcept {
-        for (const T& value : values) {
-            const std::size_t size = Codec<T>::size(value);  // under 2^30, like every message
-            Codec<std::uint32_t>::encode(static_cast<std::uint32_t>(size), to.first(sizeof(std::uint32_t)));
-            Codec<T>::encode(value, to.subspan(sizeof(std::uint32_t), size));
-            to = to.subspan(sizeof(std::uint32_t) + size);
-        }
+        for (const T& value : values) detail::Part<T>::encode(value, to);
     }
     static bool decode(Bytes from, std::vector<T>& values) {
         values.clear();
-        while (!from.empty()) {
-            std::uint32_t size = 0;
-            if (from.size() < sizeof size) return false;
-            (void)Codec<std::uint32_t>::decode(from.first(sizeof size), size);
-            from = from.subspan(sizeof size);
-            if (size > from.size() || !Codec<T>::decode(from.first(size), values.emplace_back()))
-                return false;
-            from = from.subspan(size);
-        }
+        while (!from.empty())
+            if (!detail::Part<T>::decode(from, values.emplace_back())) return false;
         return true;
+    }
+};
+
+template <detail::AggregateOfCodecs T>
+struct Codec<T> {
+    static std::size_t size(const T& value) noexcept {
+        std::size_t sum = 0;
+        each(value, [&sum](const auto& field) noexcept { part(field).add_size(field, sum); });
+        return sum;
+    }
+    static void encode(const T& value, std::span<std::byte> to) noexcept {
+        each(value, [&to](const auto& field) noexcept { part(field).encode(field, to); });
+    }
+    static bool decode(Bytes from, T& value) {
+        bool is_one = true;
+        each(value, [&](auto& field) { is_one = is_one && part(field).decode(from, field); });
+        return is_one && from.empty();
+    }
+
+ private:
+    template <class Field>
+    static constexpr detail::Part<std::remove_const_t<Field>> part(Field&) noexcept {
+        return {};
+    }
+    template <class Value, class Call>
+    static void each(Value& value, Call&& call) {
+        std::apply([&call](auto&... field) { (call(field), ...); }, detail::fields_of(value));
     }
 };
 

@@ -27,6 +27,18 @@ void decode(Bytes from) {
     shmring::test::insist(from.empty() || std::memcmp(again.data(), from.data(), from.size()) == 0);
 }
 
+struct Inner {
+    std::uint16_t number = 0;
+    std::string text{};
+};
+struct Outer {
+    bool flag = false;
+    std::vector<Inner> inner{};
+    std::string text{};
+    std::array<std::uint8_t, 3> bytes{};
+    std::vector<std::uint32_t> numbers{};
+};
+
 }  // namespace
 
 void shmring::test::fuzz(FuzzInput& input) {
@@ -38,4 +50,7 @@ void shmring::test::fuzz(FuzzInput& input) {
     decode<std::vector<std::string>>(from);
     decode<std::vector<std::vector<std::uint32_t>>>(from);
     decode<std::vector<std::vector<std::string>>>(from);
+    decode<Inner>(from);
+    decode<Outer>(from);
+    decode<std::vector<Outer>>(from);
 }

@@ -1,0 +1,171 @@
+// Structs without a codec of their own: their fields travel one behind the other, and what is no such struct is refused.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "shmring/codec.hpp"
+#include "shmring/pipe.hpp"
+#include "shmring/queue.hpp"
+
+namespace shmring::test {
+namespace {
+
+struct Leg {
+    std::string venue;
+    std::int64_t quantity = 0;
+    bool operator==(const Leg&) const = default;
+};
+struct Trade {
+    std::string name;
+    std::vector<double> prices;
+    int id = 0;
+    std::array<char, 4> side{};
+    Leg first;
+    std::vector<Leg> others;
+    std::vector<std::string> words;
+    bool is_final = false;
+    bool operator==(const Trade&) const = default;
+};
+struct One {
+    std::string text;
+};
+struct Sixteen {
+    std::string a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p;
+};
+struct Seventeen {
+    std::string a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q;
+};
+struct WithArray {
+    std::string text;
+    int numbers[3];
+};
+struct Base {
+    int number = 0;
+};
+struct Derived : Base {
+    std::string text;
+};
+struct WithPointer {
+    std::string text;
+    int* pointer = nullptr;
+};
+class Private {
+    [[maybe_unused]] std::string text_;
+};
+static_assert(Encodable<Trade> && Decodable<Trade> && Encodable<One> && Decodable<Sixteen>);
+static_assert(Decodable<std::vector<Trade>>);
+static_assert(!Encodable<Seventeen> && !Encodable<WithArray> && !Encodable<Derived> && !Encodable<Private>);
+static_assert(!Encodable<WithPointer> && !Encodable<std::vector<WithPointer>>);
+
+Trade trade(int id) {
+    return {"name of " + std::to_string(id), {1.5, -2, id * 0.25}, id,  {'b', 'u', 'y', ' '}, {"here", 7},
+            {{"there", 8}, {"", -1}},        {"one", "", "three"}, true};
+}
+template <class T>
+std::vector<std::byte> bytes_of(const T& value) {
+    std::vector<std::byte> bytes(Codec<T>::size(value));
+    Codec<T>::encode(value, bytes);
+    return bytes;
+}
+
+TEST(AggregateCodec, CarriesAStructThroughAQueueAndAPipe) {
+    auto queue = Queue<Trade>::anonymous({.capacity = 4, .capacity_bytes = 64 * 1024});
+    ASSERT_TRUE(queue.push(trade(1)) && queue.push(Trade{}));
+    EXPECT_EQ(*queue.pop(), trade(1));
+    EXPECT_EQ(*queue.pop(), Trade{});
+    auto ends = Pipe<std::vector<Trade>>::pair({.capacity = 4, .capacity_bytes = 64 * 1024});
+    const std::vector<Trade> many{trade(2), {}, trade(3)};
+    ASSERT_TRUE(ends.first.send(many));
+    EXPECT_EQ(*ends.second.recv(), many);
+}
+
+TEST(AggregateCodec, KeepsEachOfSixteenFields) {
+    Sixteen sent;
+    sent.a = "first";
+    sent.p = "last";
+    Sixteen got;
+    ASSERT_TRUE(Codec<Sixteen>::decode(bytes_of(sent), got));
+    EXPECT_EQ(got.a + got.b + got.p, "firstlast");
+}
+
+TEST(AggregateCodec, LaysMessagesBareAndOthersBehindTheirSize) {
+    EXPECT_EQ(bytes_of(Leg{"ab", 1}).size(), 4U + 2U + 8U);
+    EXPECT_EQ(bytes_of(One{}).size(), 4U);
+}
+
+TEST(AggregateCodec, RefusesBytesThatAreTooFewOrTooMany) {
+    std::vector<std::byte> bytes = bytes_of(trade(1));
+    Trade got;
+    for (std::size_t size = 0; size != bytes.size(); ++size)
+        EXPECT_FALSE(Codec<Trade>::decode(Bytes(bytes).first(size), got)) << size;
+    ASSERT_TRUE(Codec<Trade>::decode(bytes, got));
+    EXPECT_EQ(got, trade(1));
+    bytes.push_back(std::byte{0});
+    EXPECT_FALSE(Codec<Trade>::decode(bytes, got));
+}
+
+TEST(AggregateCodec, RefusesASizeThatRunsOverTheEnd) {
+    std::vector<std::byte> bytes = bytes_of(One{"text"});
+    One got;
+    for (const std::uint32_t size : {5U, 0xffff'ffffU}) {
+        std::memcpy(bytes.data(), &size, sizeof size);
+        EXPECT_FALSE(Codec<One>::decode(bytes, got)) << size;
+    }
+}
+
+TEST(AggregateCodec, RefusesAByteThatIsNoBool) {
+    std::vector<std::byte> bytes = bytes_of(trade(1));
+    bytes.back() = std::byte{2};
+    Trade got;
+    EXPECT_FALSE(Codec<Trade>::decode(bytes, got));
+    bool flag = false;
+    EXPECT_FALSE(Codec<bool>::decode(Bytes(bytes).last(1), flag));
+}
+
+TEST(AggregateCodec, ATruncatedMessageIsCorruptToItsReader) {
+    auto ring = ByteRing::anonymous({.capacity_bytes = 4096});
+    auto out = ring.producer();
+    auto in = ring.consumer();
+    const std::vector<std::byte> bytes = bytes_of(trade(1));
+    ASSERT_TRUE(out.try_push(Bytes(bytes).first(bytes.size() - 1)));
+    Trade got;
+    EXPECT_EQ(in.try_pop_value(got).error(), Status::corrupt);
+}
+
+/// What one field cannot say, the struct cannot.
+struct Mute {
+    std::string text;
+};
+}  // namespace
+}  // namespace shmring::test
+
+template <>
+struct shmring::Codec<shmring::test::Mute> {
+    static std::size_t size(const test::Mute&) noexcept { return kNotEncodable; }
+    static void encode(const test::Mute&, std::span<std::byte>) noexcept {}
+    static bool decode(Bytes, test::Mute&) { return false; }
+};
+
+namespace shmring::test {
+namespace {
+
+struct Speaker {
+    std::string name;
+    Mute mute;
+    std::string more;
+};
+
+TEST(AggregateCodec, WithAFieldThatCannotBeSentIsTooLarge) {
+    auto queue = Queue<Speaker>::anonymous({.capacity = 1, .capacity_bytes = 4096});
+    EXPECT_EQ(queue.try_push({"name", {}, "more"}).error(), Status::too_large);
+}
+
+}  // namespace
+}  // namespace shmring::test

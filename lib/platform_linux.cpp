@@ -138,9 +138,48 @@ constinit std::atomic<TokenWord*> token_page{nullptr};
 
 std::uint64_t read_clock(clockid_t clock) noexcept {
     timespec now{};
-    ::clock_gettime(clock, &now);
+    if (::clock_gettime(clock, &now) != 0)
+        ::clock_gettime(CLOCK_MONOTONIC, &now);  // no coarse one, in some emulation of a kernel
     return static_cast<std::uint64_t>(now.tv_sec) * kNanosecondsPerSecond +
            static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+/// One sleep on one word: 0 when we were woken, else why not.
+[[nodiscard]] int sleep_on(const std::uint32_t* word, std::uint32_t expected,
+                           std::uint64_t deadline_ns) noexcept {
+    // kNever travels as a deadline, too, centuries ahead: a wait without one would go on by itself after a
+    // signal whose handler has SA_RESTART, and `interrupted` would depend on how the application installs its
+    // handlers.
+    const timespec deadline = to_timespec(deadline_ns);
+    const long result =
+        ::syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+    return result == 0 ? 0 : errno;
+}
+
+/// Where the kernel or a sandbox lets nobody sleep on all of these words: sleeps on the first, or on none, and looks at all of them
+/// every millisecond.
+[[nodiscard]] FutexResult look_now_and_then(const FutexTarget* targets, std::size_t count,
+                                            std::uint64_t deadline_ns) noexcept {
+    constexpr std::uint64_t kShortSleep_ns = 1'000'000;
+    const auto has_changed = [](const FutexTarget& target) noexcept {
+        // Half of an atomic word, read as the kernel reads it.
+        const std::atomic_ref<std::uint32_t> word(*const_cast<std::uint32_t*>(target.word));
+        return word.load(relaxed) != target.expected;  // who goes on looks again, and acquires
+    };
+    for (;;) {
+        if (std::any_of(targets, targets + count, has_changed)) return FutexResult::value_changed;
+        const std::uint64_t now = monotonic_ns();
+        if (now >= deadline_ns) return FutexResult::timed_out;
+        const std::uint64_t soon = std::min(deadline_ns, now + kShortSleep_ns);
+        int error = sleep_on(targets->word, targets->expected, soon);
+        if (error == 0) return FutexResult::woken;
+        if (error != ETIMEDOUT && error != EAGAIN && error != EINTR) {
+            const timespec until = to_timespec(soon);
+            error = ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+            if (error != 0 && error != EINTR) ::sched_yield();  // not even that
+        }
+        if (error == EINTR) return FutexResult::interrupted;
+    }
 }
 
 }  // namespace
@@ -151,20 +190,19 @@ std::uint64_t coarse_monotonic_ns() noexcept { return read_clock(CLOCK_MONOTONIC
 
 FutexResult futex_wait(const std::uint32_t* word, std::uint32_t expected,
                        std::uint64_t deadline_ns) noexcept {
-    // kNever travels as a deadline, too, centuries ahead: a wait without one would go on by itself after a
-    // signal whose handler has SA_RESTART, and `interrupted` would depend on how the application installs its
-    // handlers.
-    const timespec deadline = to_timespec(deadline_ns);
-    if (::syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY) ==
-        0)
-        return FutexResult::woken;
-    switch (errno) {
+    switch (sleep_on(word, expected, deadline_ns)) {
+        case 0:
+            return FutexResult::woken;
         case ETIMEDOUT:
             return FutexResult::timed_out;
         case EINTR:
             return FutexResult::interrupted;
-        default:
+        case EAGAIN:
+        case EFAULT:
             return FutexResult::value_changed;
+        default:  // a sandbox may answer anything: ENOSYS, EPERM, EACCES, EINVAL
+            const FutexTarget target{word, expected};
+            return look_now_and_then(&target, 1, deadline_ns);
     }
 }
 
@@ -172,26 +210,22 @@ FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count,
                            std::uint64_t deadline_ns) noexcept {
     static std::atomic<bool> supported{true};
     if (count <= kMaxFutexTargets && supported.load(relaxed)) {
-        std::array<FutexWaiter, kMaxFutexTargets> waiters{};
+        std::array<futex_waitv, kMaxFutexTargets> waiters{};
         for (std::size_t i = 0; i != count; ++i) {
-            waiters[i].expected = targets[i].expected;
-            waiters[i].address = reinterpret_cast<std::uintptr_t>(targets[i].word);
-            waiters[i].flags = kFutexOf32Bits;
+            waiters[i].val = targets[i].expected;
+            waiters[i].uaddr = reinterpret_cast<std::uintptr_t>(targets[i].word);
+            waiters[i].flags = FUTEX_32;
         }
         const timespec deadline = to_timespec(deadline_ns);
-        if (::syscall(kFutexWaitv, waiters.data(), count, 0, &deadline, CLOCK_MONOTONIC) >= 0)
+        if (::syscall(SYS_futex_waitv, waiters.data(), count, 0, &deadline, CLOCK_MONOTONIC) >= 0)
             return FutexResult::woken;
         if (errno == ETIMEDOUT) return FutexResult::timed_out;
         if (errno == EINTR) return FutexResult::interrupted;
-        if (errno != ENOSYS && errno != EPERM)
-            return FutexResult::value_changed;  // EPERM: an old sandbox's filter
-        supported.store(false, relaxed);        // every thread may find out for itself
+        if (errno == EAGAIN || errno == EFAULT) return FutexResult::value_changed;
+        // An older kernel, or a sandbox, which may answer anything; every thread may find out for itself.
+        if (errno != ENOMEM) supported.store(false, relaxed);
     }
-    constexpr std::uint64_t kShortSleep_ns = 1'000'000;
-    const std::uint64_t soon = monotonic_ns() + kShortSleep_ns;
-    const FutexResult result =
-        futex_wait(targets->word, targets->expected, soon < deadline_ns ? soon : deadline_ns);
-    return result == FutexResult::timed_out && soon < deadline_ns ? FutexResult::woken : result;
+    return look_now_and_then(targets, count, deadline_ns);
 }
 
 int futex_wake(const std::uint32_t* word, int count) noexcept {

@@ -14,10 +14,13 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <set>
 #include <string>
@@ -26,6 +29,7 @@
 
 #include "support/child_process.hpp"
 #include "support/shared.hpp"
+#include "support/syscall_filter.hpp"
 
 namespace shmring::test {
 namespace {
@@ -225,6 +229,71 @@ TEST(Futex, MemoryThatIsNotThereMeansLookAgain) {
     EXPECT_EQ(futex_wake(static_cast<const std::uint32_t*>(page), 1), 0);
     ::munmap(page, 4096);
 }
+
+// ---- in a sandbox -------------------------------------------------------------------------------------------
+
+/// What a filter of system calls makes of one of them.
+struct Refusal {
+    const char* name;
+    long call;
+    int error;
+};
+class RefusedFutex : public testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusedFutex, IsWaitedForWithoutBurningTheProcessor) {
+    struct Words {
+        std::atomic<std::uint32_t> first{0};
+        std::atomic<std::uint32_t> second{0};
+        std::atomic<bool> goes_on{false};
+    };
+    const Shared<Words> words;
+    const auto body = [&]() -> int {
+        const std::array<FutexTarget, 2> targets{
+            {{reinterpret_cast<const std::uint32_t*>(&words->first), 0},
+             {reinterpret_cast<const std::uint32_t*>(&words->second), 0}}};
+        if (!refuse_system_call(GetParam().call, GetParam().error)) return kCannotBeTriedHere;
+        const auto wait = [&](std::uint64_t deadline_ns) {
+            FutexResult result{};
+            do result = futex_wait_any(targets.data(), targets.size(), deadline_ns);
+            while (result == FutexResult::woken);
+            return result;
+        };
+        const auto wait_for_one = [&](std::uint64_t deadline_ns) {
+            FutexResult result{};
+            do result = futex_wait(targets[0].word, 0, deadline_ns);
+            while (result == FutexResult::woken);
+            return result;
+        };
+        for (int i = 0; i != 2; ++i) {
+            const std::uint64_t deadline_ns = monotonic_ns() + 300'000'000;
+            if ((i == 0 ? wait(deadline_ns) : wait_for_one(deadline_ns)) != FutexResult::timed_out) return 3;
+            if (monotonic_ns() < deadline_ns) return 4;
+        }
+        if (std::clock() > CLOCKS_PER_SEC / 5) return 5;  // of 0.6 s
+        words->goes_on.store(true);
+        return wait(kNever) == FutexResult::value_changed ? 0 : 6;
+    };
+    ChildProcess child([&] {
+        const int code = body();
+        words->goes_on.store(true);  // if it has not come so far
+        return code;
+    });
+    while (!words->goes_on.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    words->second.store(1);
+    (void)futex_wake(reinterpret_cast<const std::uint32_t*>(&words->second), 1);
+    const auto ended = child.join();
+    if (ended.exited_with(kCannotBeTriedHere)) GTEST_SKIP() << "this machine permits no filters";
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
+}
+INSTANTIATE_TEST_SUITE_P(By, RefusedFutex,
+                         testing::Values(Refusal{"WaitvENOSYS", SYS_futex_waitv, ENOSYS},
+                                         Refusal{"WaitvEPERM", SYS_futex_waitv, EPERM},
+                                         Refusal{"WaitvEACCES", SYS_futex_waitv, EACCES},
+                                         Refusal{"WaitvEINVAL", SYS_futex_waitv, EINVAL},
+                                         Refusal{"FutexEPERM", SYS_futex, EPERM},
+                                         Refusal{"FutexEACCES", SYS_futex, EACCES},
+                                         Refusal{"FutexEINVAL", SYS_futex, EINVAL}),
+                         [](const auto& chosen) { return std::string(chosen.param.name); });
 
 // ---- random numbers ---------------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ enum class FutexResult { woken, value_changed, timed_out, interrupted };
 
 /// Sleeps while `*word == expected`, across processes (never a private futex), until CLOCK_MONOTONIC reaches
 /// `deadline_ns` (kNever: no limit). Spurious wakes count as woken, a signal handler that ran as interrupted
-/// (with SA_RESTART, too), and what the kernel refuses as value_changed: look again. `word` is only passed to
-/// the kernel, not read here.
+/// (with SA_RESTART, too), and a word that cannot be read as value_changed: look again. Where a sandbox refuses the
+/// call, with whatever error, the word is looked at every millisecond.
 [[nodiscard]] FutexResult futex_wait(const std::uint32_t* word, std::uint32_t expected,
                                      std::uint64_t deadline_ns) noexcept;
 /// One of the words of futex_wait_any.
@@ -31,9 +31,8 @@ struct FutexTarget {
     std::uint32_t expected = 0;
 };
 inline constexpr std::size_t kMaxFutexTargets = 128;
-/// Sleeps while every word has its expected value (futex_waitv, Linux 5.16). Where the kernel lacks it, or
-/// there are more targets than it takes, sleeps at most 1 ms on the first one: callers check all of them
-/// after every return anyway.
+/// Sleeps while every word has its expected value (futex_waitv, Linux 5.16). Where the kernel lacks it, a sandbox
+/// refuses it, or there are more targets than it takes, all of them are looked at every millisecond.
 [[nodiscard]] FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count,
                                          std::uint64_t deadline_ns) noexcept;
 /// Wakes up to `count` sleepers of `word`; returns how many there were.

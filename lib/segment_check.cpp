@@ -17,7 +17,7 @@ namespace {
 using Record = ParticipantRecord<ShippedEnv>;
 
 constexpr std::size_t kDeliveryConstant = 5;
-constexpr std::size_t kMinimumUnitsConstant = 6;
+constexpr std::size_t kUnusedConstant = 6;
 constexpr std::size_t kKindsOwnConstant = 7;  // bytes of a lease, shape of a pipe
 
 [[nodiscard]] const char* kind_name(RingKind kind) noexcept {
@@ -226,14 +226,15 @@ struct Sections {
     if (delivery > most_delivery || (has_leases(header.kind) && delivery != most_delivery))
         return report.refuse(errc::corrupt_header, "delivery is %u, possible is 0 to %u", delivery,
                              most_delivery);
-    const std::uint32_t minimum = header.constants[kMinimumUnitsConstant];
+    if (header.constants[kUnusedConstant] != 0)
+        return report.refuse(errc::corrupt_header, "a constant that is not used is %u, not 0",
+                             header.constants[kUnusedConstant]);
     const bool has_units = is_of_units(header.kind);
-    const std::uint64_t most =
-        has_units ? std::min<std::uint64_t>(kMaxMinimumUnits, header.capacity / kLineSize) : 0;
-    if (minimum > most || (has_units && minimum == 0))
+    const std::uint64_t most = has_units ? header.capacity / kLineSize : 0;
+    if (header.unit_count > most || (has_units && header.unit_count == 0))
         return report.refuse(errc::corrupt_header,
-                             "a record's least size is %u lines, possible is %u to %" PRIu64, minimum,
-                             has_units ? 1u : 0u, most);
+                             "it has %" PRIu64 " units for messages, possible is %u to %" PRIu64,
+                             header.unit_count, has_units ? 1u : 0u, most);
     const std::uint32_t own = header.constants[kKindsOwnConstant];
     if (has_leases(header.kind)) {
         const bool any_size = header.element_size == 0;
@@ -255,6 +256,10 @@ struct Sections {
         return report.refuse(errc::wrong_capacity,
                              "capacity is %" PRIu64 " in the segment, this program asked for %" PRIu64,
                              header.capacity, spec.capacity);
+    if (spec.capacity != 0 && header.unit_count != spec.unit_count)
+        return report.refuse(errc::wrong_capacity,
+                             "it holds %" PRIu64 " messages at most, this program asked for %" PRIu64,
+                             header.unit_count, spec.unit_count);
     if (sections.participants.size != header.participant_count * sizeof(Record))
         return report.refuse(
             errc::corrupt_header, "%u participants take %zu bytes, their section has %" PRIu64,
@@ -275,7 +280,7 @@ struct Sections {
         return report.refuse(errc::wrong_type, "the pipe is %s, this program asked for %s",
                              (shape & kPipeDuplex) != 0 ? "duplex" : "one-way",
                              (spec.pipe_shape & kPipeDuplex) != 0 ? "duplex" : "one-way");
-    const std::uint64_t expected = data_size_of(spec, header.capacity, shape);
+    const std::uint64_t expected = data_size_of(spec, header.capacity, shape, header.unit_count);
     if (sections.data.size != expected)
         return report.refuse(errc::corrupt_header,
                              "capacity %" PRIu64 " takes %" PRIu64 " bytes of data, the section has %" PRIu64,
@@ -302,7 +307,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     geometry.element_size = header.element_size;
     geometry.element_alignment = header.element_alignment;
     geometry.delivery = static_cast<Delivery>(header.constants[kDeliveryConstant]);
-    geometry.minimum_units = header.constants[kMinimumUnitsConstant];
+    geometry.unit_count = header.unit_count;
     geometry.ends_with_last_producer = (header.required_features & kFeatureEndsWithLastProducer) != 0;
     geometry.pipe_shape = is_pipe(header.kind) ? header.constants[kKindsOwnConstant] : 0;
     geometry.generation = header.generation;

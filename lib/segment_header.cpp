@@ -55,10 +55,6 @@ class Fnv1a {
     if (spec.capacity < spec.least_capacity)
         return report.refuse(errc::bad_option, "%s is %" PRIu64 ", what was asked for needs %" PRIu64,
                              capacity, spec.capacity, spec.least_capacity);
-    if (spec.minimum_units > kMaxMinimumUnits)
-        return report.refuse(errc::bad_option,
-                             "with so few messages each takes %" PRIu64 " lines, it must be at most %" PRIu64,
-                             spec.minimum_units, kMaxMinimumUnits);
     const bool has_records = spec.kind == RingKind::spsc_bytes || spec.kind == RingKind::pipe_bytes;
     if (has_records && !is_record_alignment(spec.element_alignment))
         return report.refuse(errc::bad_option, "alignment is %u, it must be 8 or 64", spec.element_alignment);
@@ -114,12 +110,12 @@ std::uint64_t type_fingerprint(std::uint32_t size, std::uint32_t alignment,
     return sum.value();
 }
 
-std::uint64_t data_size_of(const SegmentSpec& spec, std::uint64_t capacity,
-                           std::uint32_t pipe_shape) noexcept {
+std::uint64_t data_size_of(const SegmentSpec& spec, std::uint64_t capacity, std::uint32_t pipe_shape,
+                           std::uint64_t unit_count) noexcept {
     const std::uint64_t per_block = std::max<std::uint64_t>(spec.block[0], 1);
     const std::uint64_t stride = std::max<std::uint64_t>(spec.block[1], 1);
     if (spec.data_size_for == nullptr || capacity / per_block > kMaxSegmentSize / stride) return 0;
-    const std::uint64_t size = spec.data_size_for(capacity);
+    const std::uint64_t size = round_up(unit_count * stride, kLineSize) + spec.data_size_for(capacity);
     if (size > kMaxSegmentSize) return 0;
     return pipe_shape == 0 ? size : round_up(size, kPageSize) * ((pipe_shape & kPipeDuplex) != 0 ? 2 : 1);
 }
@@ -135,7 +131,7 @@ bool has_its_schema(const SegmentSpec& spec, SetupReport& report) noexcept {
 
 bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry& geometry) noexcept {
     if (!check_ranges(spec, report)) return false;
-    const std::uint64_t data_size = data_size_of(spec, spec.capacity, spec.pipe_shape);
+    const std::uint64_t data_size = data_size_of(spec, spec.capacity, spec.pipe_shape, spec.unit_count);
     if (data_size == 0)
         return report.refuse(errc::bad_option,
                              "%s is %" PRIu64 ": with blocks of %u bytes that is more than %" PRIu64 " bytes",
@@ -147,7 +143,7 @@ bool plan_segment(const SegmentSpec& spec, SetupReport& report, SegmentGeometry&
     geometry.element_size = spec.element_size;
     geometry.element_alignment = spec.element_alignment;
     geometry.delivery = spec.delivery;
-    geometry.minimum_units = spec.minimum_units;
+    geometry.unit_count = spec.unit_count;
     geometry.ends_with_last_producer = spec.ends_with_last_producer;
     geometry.pipe_shape = spec.pipe_shape;
     geometry.generation = platform::random_u64();
@@ -196,8 +192,9 @@ void write_header(std::byte* segment, const SegmentSpec& spec, const SegmentGeom
         spec.block[1],
         spec.block[2],
         static_cast<std::uint32_t>(spec.delivery),
-        static_cast<std::uint32_t>(spec.minimum_units),
+        0,
         has_leases(spec.kind) ? static_cast<std::uint32_t>(spec.lease_size) : spec.pipe_shape};
+    header.unit_count = spec.unit_count;
     header.boot_id = process.boot_id;
     header.creator = creator_identity(process, origin.user_id);
     std::copy_n(spec.schema.begin(), std::min(spec.schema.size(), header.schema.size() - 1),

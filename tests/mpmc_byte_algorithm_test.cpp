@@ -20,8 +20,8 @@ namespace {
 
 using Memory = MpmcByteHeap<MortalEnv>;
 using Word = Memory::Word;
+using detail::kLineSize;
 using detail::kMaxPosition;
-using detail::kUnitSize;
 constexpr std::uint64_t kAny = detail::RecordHeader::kMaxLength;
 
 std::vector<std::byte> text(std::uint64_t number, std::uint64_t size) {
@@ -38,8 +38,8 @@ struct Pair {
     Memory::Producer out;
     Memory::Consumer in;
 
-    explicit Pair(std::uint64_t units, std::uint64_t start = 0, std::uint64_t minimum_units = 1)
-        : ring(units, minimum_units) {
+    explicit Pair(std::uint64_t units, std::uint64_t start = 0, std::uint64_t unit_lines = 1)
+        : ring(units, unit_lines) {
         ring.arrange_empty(start);
         out = ring.producer(intents[0], false);
         in = ring.consumer(intents[1], false);
@@ -58,7 +58,7 @@ struct Pair {
         ASSERT_EQ(status, Status::ok);
         ASSERT_EQ(in.length(), size);
         ASSERT_EQ(in.tag(), static_cast<std::uint32_t>(number));
-        ASSERT_EQ(reinterpret_cast<std::uintptr_t>(in.payload()) % kUnitSize, 0U);
+        ASSERT_EQ(reinterpret_cast<std::uintptr_t>(in.payload()) % kLineSize, 0U);
         const auto bytes = text(number, size);
         if (size != 0) {
             ASSERT_EQ(std::memcmp(in.payload(), bytes.data(), size), 0);
@@ -71,7 +71,7 @@ struct Pair {
 std::vector<std::uint64_t> sizes_up_to(std::uint64_t most) {
     std::vector<std::uint64_t> all;
     for (std::uint64_t size = 0; size <= 300; ++size) all.push_back(size);
-    for (std::uint64_t edge = kUnitSize; edge <= most + kUnitSize; edge += kUnitSize)
+    for (std::uint64_t edge = kLineSize; edge <= most + kLineSize; edge += kLineSize)
         for (const std::uint64_t size : {edge - 1, edge, edge + 1}) all.push_back(size);
     for (std::uint64_t power = 512; power <= 2 * most; power *= 2)
         for (const std::uint64_t size : {power - 1, power, power + 1}) all.push_back(size);
@@ -104,7 +104,7 @@ TEST(MpmcByteAlgorithm, TheLargestMessageIsHalfTheRingAndFitsHoweverItStands) {
     for (std::uint64_t units = 1; units != 40; ++units)
         for (std::uint64_t start = 0; start != units; ++start) {
             Pair both(units, 3 * units + start);
-            ASSERT_EQ(both.most(), (units + 1) / 2 * kUnitSize);
+            ASSERT_EQ(both.most(), (units + 1) / 2 * kLineSize);
             ASSERT_EQ(both.push(1, both.most()), Status::ok) << units << " units, from " << start;
             ASSERT_NO_FATAL_FAILURE(both.expect_next(1, both.most()));
             ASSERT_EQ(both.push(2, both.most() + 1), Status::too_large);
@@ -184,14 +184,13 @@ TEST(MpmcByteAlgorithm, ALimitOfMessagesIsExactIfNoneIsLargerThanItsShare) {
     for (const std::uint64_t messages : {1U, 2U, 3U, 7U})
         for (const std::uint64_t share : {1U, 2U, 3U, 10U})
             for (std::uint64_t turn = 0; turn != 3; ++turn) {
-                Pair both(messages * share, turn * share, share);
-                const std::uint64_t half = (messages * share + 1) / 2;
-                ASSERT_EQ(both.most(), std::max(share, half) * kUnitSize);
+                Pair both(messages, turn, share);
+                ASSERT_EQ(both.most(), (messages + 1) / 2 * share * kLineSize);
                 for (std::uint64_t i = 0; i != messages; ++i)
-                    ASSERT_EQ(both.push(i, i % 2 == 0 ? 0 : share * kUnitSize), Status::ok);
+                    ASSERT_EQ(both.push(i, i % 2 == 0 ? 0 : share * kLineSize), Status::ok);
                 ASSERT_EQ(both.push(0, 0), Status::full);
                 for (std::uint64_t i = 0; i != messages; ++i)
-                    ASSERT_NO_FATAL_FAILURE(both.expect_next(i, i % 2 == 0 ? 0 : share * kUnitSize));
+                    ASSERT_NO_FATAL_FAILURE(both.expect_next(i, i % 2 == 0 ? 0 : share * kLineSize));
                 ASSERT_EQ(both.push(0, both.most()), Status::ok) << "one that takes the share of several";
                 ASSERT_NO_FATAL_FAILURE(both.expect_next(0, both.most()));
             }
@@ -202,8 +201,8 @@ TEST(MpmcByteAlgorithm, ALimitOfMessagesIsExactIfNoneIsLargerThanItsShare) {
 /// Three producers and three consumers take turns; claims and messages are held for a while. The model is a queue of claims.
 class Crowd {
  public:
-    Crowd(std::uint64_t units, std::uint64_t minimum_units, std::uint64_t start, std::uint64_t seed)
-        : random_(seed), ring_(units, minimum_units) {
+    Crowd(std::uint64_t units, std::uint64_t unit_lines, std::uint64_t start, std::uint64_t seed)
+        : random_(seed), ring_(units, unit_lines) {
         ring_.arrange_empty(start);
         for (std::size_t i = 0; i != kEach; ++i) {
             out_[i].side = ring_.producer(intents_[i], false);
@@ -325,11 +324,10 @@ TEST(MpmcByteAlgorithm, DoesWhatTheModelDoesAtEveryPosition) {
             for (const std::uint64_t start :
                  {std::uint64_t{0}, units - 1, kPiece - 5, kPiece * units - 5, (kPiece << 16) - 1,
                   (kPiece >> 8) * units - 1, kMaxPosition - 8000 * units / (units + 1) - 70'000})
-                for (const std::uint64_t minimum : {1U, 2U}) {
-                    if (units % minimum != 0) continue;
+                for (const std::uint64_t unit_lines : {1U, 2U}) {
                     SCOPED_TRACE(std::to_string(units) + " units from " + std::to_string(start));
                     fate.weak = weak;
-                    Crowd crowd(units, minimum, start, ++seed);
+                    Crowd crowd(units, unit_lines, start, ++seed);
                     crowd.run(1500);
                     fate.weak = false;
                     if (HasFatalFailure()) return;

@@ -41,7 +41,6 @@ constexpr std::array kFree = {
     Free{kSections + 24 + 4, 4},
     Free{kSections + 48 + 4, 4},
     Free{offsetof(SegmentHeader, liveness_file), 16},
-    Free{offsetof(SegmentHeader, reserved), 8},
 };
 [[nodiscard]] bool is_free(std::size_t offset) {
     for (const Free& range : kFree)

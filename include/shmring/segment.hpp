@@ -74,15 +74,15 @@ struct SegmentSpec {
     std::uint64_t liveness_period_ns = kDefaultLivenessPeriodNs;
     std::array<std::uint32_t, 3> block{};        ///< messages per block, block stride, payload offset
     Delivery delivery = Delivery::at_most_once;  ///< opening: whatever it has
-    std::uint64_t minimum_units =
-        0;  ///< that a record takes in a byte ring of many; opening: whatever it has
-    bool ends_with_last_producer = false;  ///< opening: whatever it has
-    std::uint32_t pipe_shape = 0;          ///< kPipe bits; opening: whatever it has
+    std::uint64_t unit_count = 0;                ///< of a byte ring of many; opening: whatever it has
+    bool ends_with_last_producer = false;        ///< opening: whatever it has
+    std::uint32_t pipe_shape = 0;                ///< kPipe bits; opening: whatever it has
     std::uint64_t least_capacity = 1;
     std::uint64_t lease_size =
         0;  ///< bytes per participant, where the kind has leases; opening: whatever it has
     std::uint64_t control_size = 0;
     /// Bytes of the data section for a capacity: on opening that is the one found, so the check needs the rule, not a number.
+    /// The slots of units, `block` says how large each is, come on top.
     /// Asked only about capacities whose blocks stay under kMaxSegmentSize, so that it cannot overflow.
     std::uint64_t (*data_size_for)(std::uint64_t capacity) noexcept = nullptr;
 };
@@ -101,7 +101,7 @@ struct SegmentGeometry {
     std::uint32_t element_size = 0;
     std::uint32_t element_alignment = 0;
     Delivery delivery = Delivery::at_most_once;
-    std::uint64_t minimum_units = 0;
+    std::uint64_t unit_count = 0;  ///< of a byte ring of many
     bool ends_with_last_producer = false;
     std::uint32_t pipe_shape = 0;
     std::uint64_t generation = 0;

@@ -69,7 +69,7 @@ struct CrowdByteTraffic {
     static constexpr std::size_t kLeast = kBatches ? NumberedBytes::kNumberSize : 0;
 
     static constexpr std::uint64_t kStride = detail::kUnitSlot.stride;
-    [[nodiscard]] static std::uint64_t slots(std::uint64_t capacity) { return capacity / detail::kUnitSize; }
+    [[nodiscard]] static std::uint64_t slots(std::uint64_t capacity) { return capacity / detail::kLineSize; }
 
     [[nodiscard]] static Ring make(const CrowdPlan& plan) {
         return Ring::anonymous({.capacity_bytes = plan.capacity,

@@ -22,18 +22,18 @@ class MpmcByteHeap {
     using Consumer = detail::MpmcByteConsumer<Env>;
     using Word = typename Env::template Atom<std::uint64_t>;
 
-    explicit MpmcByteHeap(std::uint64_t units, std::uint64_t minimum_units = 1)
+    /// `unit_lines`: how many lines a unit has.
+    explicit MpmcByteHeap(std::uint64_t units, std::uint64_t unit_lines = 1)
         : units_(units),
-          minimum_units_(minimum_units),
+          unit_size_(unit_lines * detail::kLineSize),
           table_(allocate(units * detail::kUnitSlot.stride)),
-          bytes_(allocate(units * detail::kUnitSize)) {
+          bytes_(allocate(units * unit_size_)) {
         arrange_empty(0);
     }
 
-    /// Empty, as if `position` units had been written and read; where every record is as long as the ring, these are whole laps.
+    /// Empty, as if `position` units had been written and read.
     void arrange_empty(std::uint64_t position) {
-        if (minimum_units_ == units_) position -= position % units_;
-        std::memset(bytes_.get(), 0xa5, units_ * detail::kUnitSize);
+        std::memset(bytes_.get(), 0xa5, units_ * unit_size_);
         ::new (control_.get()) detail::MpmcControl<Env>{};
         control_->head.store(position, std::memory_order_relaxed);
         control_->tail.store(position, std::memory_order_relaxed);
@@ -43,14 +43,13 @@ class MpmcByteHeap {
         }
     }
 
-    [[nodiscard]] detail::MpmcByteMemory<Env> memory() { return {slots(), bytes_.get(), minimum_units_}; }
+    [[nodiscard]] detail::MpmcByteMemory<Env> memory() { return {slots(), bytes_.get(), unit_size_}; }
     [[nodiscard]] Slots slots() { return {*control_, table_.get(), units_}; }
     [[nodiscard]] detail::UnitExtent<Env> extent() { return detail::UnitExtent<Env>(memory()); }
     [[nodiscard]] Producer producer(Word& intent, bool redelivers) { return {memory(), intent, redelivers}; }
     [[nodiscard]] Consumer consumer(Word& intent, bool redelivers) { return {memory(), intent, redelivers}; }
     [[nodiscard]] detail::MpmcControl<Env>& control() { return *control_; }
     [[nodiscard]] std::uint64_t capacity() const { return units_; }
-    [[nodiscard]] std::uint64_t minimum_units() const { return minimum_units_; }
 
     // Where a position stands, worked out by division and not as the ring does.
     [[nodiscard]] Word& word(std::uint64_t position) const { return as_word(slot(position)); }
@@ -58,12 +57,12 @@ class MpmcByteHeap {
         return as_word(slot(position) + detail::kUnitSlot.payload_offset);
     }
     [[nodiscard]] std::byte* payload(std::uint64_t position) const {
-        return bytes_.get() + position % units_ * detail::kUnitSize;
+        return bytes_.get() + position % units_ * unit_size_;
     }
-    [[nodiscard]] const std::byte* bytes_end() const { return bytes_.get() + units_ * detail::kUnitSize; }
+    [[nodiscard]] const std::byte* bytes_end() const { return bytes_.get() + units_ * unit_size_; }
 
  private:
-    static constexpr std::align_val_t kAlignment{detail::kUnitSize};
+    static constexpr std::align_val_t kAlignment{detail::kLineSize};
     struct Free {
         void operator()(std::byte* memory) const noexcept { ::operator delete(memory, kAlignment); }
     };
@@ -77,7 +76,7 @@ class MpmcByteHeap {
     [[nodiscard]] static Word& as_word(std::byte* at) { return *std::launder(reinterpret_cast<Word*>(at)); }
 
     std::uint64_t units_;
-    std::uint64_t minimum_units_;
+    std::uint64_t unit_size_;
     std::unique_ptr<detail::MpmcControl<Env>> control_ = std::make_unique<detail::MpmcControl<Env>>();
     Block table_;
     Block bytes_;

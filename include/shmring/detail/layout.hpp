@@ -19,7 +19,7 @@
 namespace shmring::detail {
 
 inline constexpr std::uint64_t kMagic = 0x00'47'4e'49'52'4d'48'53;  // "SHMRING\0" on a little-endian machine
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr std::size_t kHeaderSize = 4096;
 inline constexpr std::uint32_t kDefaultParticipants = 256;
 inline constexpr std::uint32_t kMaxParticipants = 4095;
@@ -39,9 +39,6 @@ inline constexpr std::uint64_t kNoLiveness = ~std::uint64_t{0};
 
 /// Required feature of rings of many: the stream ends with the last explicit producer (detail/last_producer.hpp).
 inline constexpr std::uint64_t kFeatureEndsWithLastProducer = 1;
-
-/// The least size of a record in a byte ring of many, in lines: up to what the largest message takes.
-inline constexpr std::uint64_t kMaxMinimumUnits = std::uint64_t{1} << 24;
 
 /// What kind of ring a segment holds. Numbers are part of the ABI; those without a class yet are reserved.
 enum class RingKind : std::uint32_t {
@@ -126,7 +123,7 @@ static_assert(sizeof(CreatorIdentity) == 48);
 ///
 ///   offset field               meaning
 ///   0      magic               "SHMRING\0"; another byte order reads as another number
-///   8      layout_version      1
+///   8      layout_version      2
 ///   12     header_size         4096
 ///   16     kind                RingKind
 ///   20     participant_count   records in the section of that name, 1 to 4095
@@ -140,13 +137,13 @@ static_assert(sizeof(CreatorIdentity) == 48);
 ///   72     generation          random; tells a ring from its successor under the same name
 ///   80     liveness_period_ns  how often a blocked call asks who is alive
 ///   88     liveness_base       the lock byte of record 0 in the liveness file; all ones: there is none
-///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, least units of a record, bytes of a lease or shape of a pipe}
+///   96     constants           {line size, line gap, messages per block, block stride, payload offset, Delivery, 0, bytes of a lease or shape of a pipe}
 ///   128    boot_id             of the machine's boot, zeros where unknown: what another boot left may be torn
 ///   144    creator             CreatorIdentity
 ///   192    schema              text, zero-terminated
 ///   240    sections            7 x Section, unused ones zero
 ///   408    liveness_file       device and inode of the liveness file of caller memory; zeros: the segment itself
-///   424    reserved            0
+///   424    unit_count          of a byte ring of many: units of capacity / unit_count bytes, in whole lines; others: 0
 ///   432    checksum            FNV-1a of bytes [0, 432)
 ///   440    retired             live: not 0 once the name was removed
 ///   448    user_metadata       live: 64 bytes that belong to the application
@@ -172,7 +169,7 @@ struct SegmentHeader {
     std::array<char, 48> schema;
     std::array<Section, 7> sections;
     std::array<std::uint64_t, 2> liveness_file;
-    std::uint64_t reserved;
+    std::uint64_t unit_count;
     std::uint64_t checksum;
     std::atomic<std::uint64_t> retired;
     std::array<std::byte, 64> user_metadata;

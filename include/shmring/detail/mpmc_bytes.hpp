@@ -1,7 +1,8 @@
 // The byte algorithm of a ring with many producers and many consumers: records of any size, written and read in place.
 //
-// The data section is cut into units of one cache line. Beside it stands a table with a slot per unit: control word and record header.
-// A record takes as many units as its bytes need, side by side; the slot of its first unit speaks for it, the others stay `free`, which
+// The data section is cut into units: of one cache line, or, where the number of messages is limited too, of the share of each in all
+// the bytes, so that a message up to its share is one unit, however large that is. Beside it stands a table with a slot per unit: control
+// word and record header. A record takes as many units as its bytes need, side by side; the slot of its first unit speaks for it, the others stay `free`, which
 // is what they are to everybody but its owner, because the tail has passed them. Claims, their names and recovery are those of
 // detail/mpmc.hpp; a position counts units.
 //
@@ -25,7 +26,6 @@
 
 namespace shmring::detail {
 
-inline constexpr std::uint64_t kUnitSize = kLineSize;
 /// A slot of the table: control word, record header.
 inline constexpr SlotShape kUnitSlot{8, 16};
 
@@ -37,24 +37,23 @@ template <class Env>
 struct MpmcByteMemory {
     UnitSlots<Env> slots{};
     std::byte* bytes = nullptr;
-    std::uint64_t minimum_units = 1;  // that a record takes, which bounds the number of messages
+    std::uint64_t unit_size = kLineSize;  // a multiple of it
 
     [[nodiscard]] std::uint64_t units_of(std::uint64_t length) const noexcept {
-        const std::uint64_t units = (length + kUnitSize - 1) / kUnitSize;
-        return units < minimum_units ? minimum_units : units;
+        if (length <= unit_size) [[likely]]
+            return 1;  // without a division
+        return (length + unit_size - 1) / unit_size;
     }
     /// The largest message: it fits behind any padding that it may need, however the ring stands.
     [[nodiscard]] std::uint64_t max_message() const noexcept {
-        const std::uint64_t half =
-            (slots.capacity() + 1) / 2;  // if the least record is larger, there is one, of the whole ring
-        const std::uint64_t bytes_at_most = (half < minimum_units ? minimum_units : half) * kUnitSize;
+        const std::uint64_t bytes_at_most = (slots.capacity() + 1) / 2 * unit_size;
         return bytes_at_most < RecordHeader::kMaxLength ? bytes_at_most : RecordHeader::kMaxLength;
     }
     [[nodiscard]] std::uint64_t index_of(std::uint64_t position) const noexcept {
         return position % slots.capacity();
     }
     [[nodiscard]] std::byte* payload(std::uint64_t position) const noexcept {
-        return bytes + index_of(position) * kUnitSize;
+        return bytes + index_of(position) * unit_size;
     }
 };
 

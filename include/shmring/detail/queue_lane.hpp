@@ -30,6 +30,10 @@ struct FixedLane : FixedCalls<T> {
         return spec;
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept { return ring.capacity(); }
+    [[nodiscard]] static std::uint64_t count(const Ring& ring, std::uint64_t most) noexcept {
+        const std::uint64_t all = ring.count_approx();
+        return all < most ? all : most;
+    }
 
     /// As many as fit, with as few claims as can be. `done`: how many; why not all is the answer.
     [[nodiscard]] static Result<void> try_push_n(Producer& out, std::span<const T> values,
@@ -72,6 +76,9 @@ struct CodecLane : CodecCalls<T> {
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept {
         return ring.capacity_messages();
+    }
+    [[nodiscard]] static std::uint64_t count(const Ring& ring, std::uint64_t most) noexcept {
+        return ring.count_approx(most);
     }
 
     /// One by one: each is a record of its own size.

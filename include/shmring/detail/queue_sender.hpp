@@ -71,8 +71,12 @@ class QueueSender {
 
     /// Values the queue holds at most, exactly as asked.
     [[nodiscard]] std::uint64_t capacity() const noexcept { return Lane::capacity(ring_); }
-    /// What was so a moment ago, and may be over when the answer arrives. Of values of varying size count_approx() looks at each.
-    [[nodiscard]] std::uint64_t count_approx() const noexcept { return ring_.count_approx(); }
+    /// What was so a moment ago, and may be over when the answer arrives. Counting ends at `most`: of values of varying size it looks at
+    /// each, at 5 to 10 ns apiece, so whoever wants to know whether more than a hundred wait asks for `count_approx(101)`. The other
+    /// questions take a few loads.
+    [[nodiscard]] std::uint64_t count_approx(std::uint64_t most = ~std::uint64_t{0}) const noexcept {
+        return Lane::count(ring_, most);
+    }
     [[nodiscard]] bool was_empty() const noexcept { return ring_.was_empty(); }
     [[nodiscard]] bool was_full() const noexcept { return ring_.was_full(); }
     [[nodiscard]] bool was_closed() const noexcept { return ring_.was_closed(); }

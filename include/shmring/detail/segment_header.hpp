@@ -60,9 +60,10 @@ void copy_header(const std::byte* segment, HeaderCopy& copy) noexcept;
 [[nodiscard]] bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& spec,
                                 SetupReport& report, SegmentGeometry& geometry) noexcept;
 
-/// Bytes of the data section for a capacity; 0 when they are more than a segment can have. The lanes of a pipe start on pages.
+/// Bytes of the data section for a capacity; 0 when they are more than a segment can have. The lanes of a pipe start on pages, and
+/// a byte ring of many has a slot for each of its units before them.
 [[nodiscard]] std::uint64_t data_size_of(const SegmentSpec& spec, std::uint64_t capacity,
-                                         std::uint32_t pipe_shape = 0) noexcept;
+                                         std::uint32_t pipe_shape = 0, std::uint64_t unit_count = 0) noexcept;
 
 [[nodiscard]] std::uint64_t header_checksum(const std::byte* header) noexcept;
 

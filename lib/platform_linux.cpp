@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -210,14 +211,14 @@ FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count,
                            std::uint64_t deadline_ns) noexcept {
     static std::atomic<bool> supported{true};
     if (count <= kMaxFutexTargets && supported.load(relaxed)) {
-        std::array<futex_waitv, kMaxFutexTargets> waiters{};
+        std::array<FutexWaiter, kMaxFutexTargets> waiters{};
         for (std::size_t i = 0; i != count; ++i) {
-            waiters[i].val = targets[i].expected;
-            waiters[i].uaddr = reinterpret_cast<std::uintptr_t>(targets[i].word);
-            waiters[i].flags = FUTEX_32;
+            waiters[i].expected = targets[i].expected;
+            waiters[i].address = reinterpret_cast<std::uintptr_t>(targets[i].word);
+            waiters[i].flags = kFutexOf32Bits;
         }
         const timespec deadline = to_timespec(deadline_ns);
-        if (::syscall(SYS_futex_waitv, waiters.data(), count, 0, &deadline, CLOCK_MONOTONIC) >= 0)
+        if (::syscall(kFutexWaitv, waiters.data(), count, 0, &deadline, CLOCK_MONOTONIC) >= 0)
             return FutexResult::woken;
         if (errno == ETIMEDOUT) return FutexResult::timed_out;
         if (errno == EINTR) return FutexResult::interrupted;

@@ -52,6 +52,6 @@
 #include <version>  // behind all that: it may undefine macros itself
 
 #if !defined(__cpp_lib_jthread)
-#error "shmring needs std::stop_token: libstdc++, libc++ 20, or libc++ 18 with -fexperimental-library"
+#error "shmring needs std::stop_token: libstdc++, libc++ 20, or libc++ 19 with -fexperimental-library"
 #include <shmring needs a standard library with std::stop_token>  // as above
 #endif

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -99,6 +100,48 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
             message, [&](auto& out, Bytes bytes) { return out.try_push_until(bytes, deadline, 0, stop); });
     }
 
+    /// The same under a tag of the caller's, which the other end finds in tag().
+    [[nodiscard]] Result<void> try_send(const Part& message, std::uint32_t tag) noexcept {
+        return sending_part(message,
+                            [tag](auto& out, Bytes bytes) noexcept { return out.try_push(bytes, tag); });
+    }
+    [[nodiscard]] Result<void> send(const Part& message, std::uint32_t tag,
+                                    const std::stop_token& stop = {}) noexcept {
+        return sending_part(message,
+                            [&](auto& out, Bytes bytes) noexcept { return out.push(bytes, tag, stop); });
+    }
+    /// Sends the parts, one behind the other, as one message.
+    [[nodiscard]] Result<void> try_send_gathered(std::span<const Bytes> parts,
+                                                 std::uint32_t tag = 0) noexcept {
+        return sending([&](auto& out) noexcept { return out.try_push_gathered(parts, tag); });
+    }
+    [[nodiscard]] Result<void> send_gathered(std::span<const Bytes> parts, std::uint32_t tag = 0,
+                                             const std::stop_token& stop = {}) noexcept {
+        return sending([&](auto& out) noexcept { return out.push_gathered(parts, tag, stop); });
+    }
+
+    using View = ByteRingView;
+    /// Borrows the oldest message that was not borrowed, where it lies, without a copy; it is received when the View goes. Up to 64 at
+    /// once; do not move or close the end meanwhile. Statuses as for try_recv.
+    [[nodiscard]] Result<View> try_next() noexcept {
+        return receiving([](auto& in) noexcept { return in.try_next(); });
+    }
+    /// Waits while there is nothing.
+    [[nodiscard]] Result<View> next(const std::stop_token& stop = {}) noexcept {
+        return receiving([&](auto& in) noexcept { return in.next(stop); });
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] Result<View> try_next_for(std::chrono::duration<Rep, Period> timeout,
+                                            const std::stop_token& stop = {}) noexcept {
+        return receiving([&](auto& in) noexcept { return in.try_next_for(timeout, stop); });
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] Result<View> try_next_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(detail::kNothrowClock<Clock>) {
+        return receiving([&](auto& in) { return in.try_next_until(deadline, stop); });
+    }
+
     /// Copies the oldest message into `room` and answers its size, leaving alone what stands behind it: empty, closed (the other end
     /// is gone, and everything was received), too_large, invalid.
     [[nodiscard]] Result<std::size_t> try_recv(const Room& room) noexcept {
@@ -147,7 +190,9 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
 
     /// The size of the message that the last call found too large for its buffer.
     [[nodiscard]] std::size_t needed_bytes() const noexcept { return consumer().needed_bytes(); }
-    /// The largest message: about half of the capacity.
+    /// The tag of the message that this end received last; 0 unless its sender gave one.
+    [[nodiscard]] std::uint32_t tag() const noexcept { return tag_; }
+    /// The largest message: about half of the capacity. A larger one is too_large at once, and needs a larger capacity_bytes.
     [[nodiscard]] std::size_t max_message_bytes() const noexcept {
         return *this ? detail::BytePipeLane::memory(segment(), detail::PipeSide::first).max_message() : 0;
     }
@@ -168,10 +213,13 @@ class BytePipeEnd : public detail::PipeEndBase<detail::BytePipeLane> {
         if (!bytes) return bytes.error();
         return size_of(call(*bytes));
     }
-    [[nodiscard]] static Result<std::size_t> size_of(const Result<Received>& received) noexcept {
+    [[nodiscard]] Result<std::size_t> size_of(const Result<Received>& received) noexcept {
         if (!received) return received.error();
+        tag_ = received->tag;
         return received->size;
     }
+
+    std::uint32_t tag_ = 0;
 };
 
 /// Byte messages between two ends; made and shared as Pipe<T> is. `BytePipe::pair({.capacity_bytes = 1 << 20})`.

@@ -161,6 +161,12 @@ class MpmcByteRingView {
         if (consumer.usable())
             consumer.give_back();  // not a forked child's copy: the message is its parent's
     }
+    /// Hands it back unread: what a death would do happens to it. It is delivered again, or lost and counted, as the ring's Delivery says.
+    void abandon() noexcept {
+        if (consumer_ == nullptr) return;
+        MpmcByteRingConsumer& consumer = *std::exchange(consumer_, nullptr);
+        if (consumer.usable()) consumer.leave_unread();
+    }
 
  private:
     friend class MpmcByteRingConsumer;

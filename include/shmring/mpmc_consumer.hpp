@@ -117,6 +117,12 @@ class MpmcRingView {
         consumer.side_.hand_back(0);
         consumer.settled(1);
     }
+    /// Hands it back unread: what a death would do happens to it. It is delivered again, or lost and counted, as the ring's Delivery says.
+    void abandon() noexcept {
+        if (consumer_ == nullptr) return;
+        MpmcRingConsumer<T>& consumer = *std::exchange(consumer_, nullptr);
+        if (consumer.usable()) consumer.leave_unread();
+    }
 
  private:
     friend class MpmcRingConsumer<T>;

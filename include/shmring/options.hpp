@@ -35,7 +35,7 @@ struct QueueOptions {
     std::uint64_t capacity = 0;  ///< values the queue holds at most, exactly: 1 to 2^40; mandatory
     /// For types whose size varies, and mandatory there: bytes for all of them. Each value takes whole shares of capacity_bytes / capacity
     /// bytes (rounded down to 64): one up to its share takes one, so `capacity` of those fit, exactly; a larger one, up to half of all,
-    /// takes as many as it needs. A generous share costs small values nothing but memory.
+    /// takes as many as it needs. A generous share costs small values nothing but memory. What is larger than half (max_value_bytes()) is too_large.
     std::uint64_t capacity_bytes = 0;
     Delivery delivery = Delivery::at_most_once;  ///< of what a consumer dies with
     /// The queue ends when all explicit producers (those that called bind_producer()) have left, however they did, and there has

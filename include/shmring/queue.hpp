@@ -108,6 +108,48 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
         return all || done != 0 ? Result<std::size_t>(done) : all.error();
     }
 
+    /// Into a value that the caller keeps: strings and vectors allocate nothing once they are large enough. Else as those above.
+    [[nodiscard]] Result<void> try_pop(T& value) noexcept(Message<T>) {
+        return popping_into(value, [](auto& in) { return in.try_next(); });
+    }
+    [[nodiscard]] Result<void> pop(T& value, const std::stop_token& stop = {}) noexcept(Message<T>) {
+        return popping_into(value, [&](auto& in) { return in.next(stop); });
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] Result<void> try_pop_for(T& value, std::chrono::duration<Rep, Period> timeout,
+                                           const std::stop_token& stop = {}) noexcept(Message<T>) {
+        return popping_into(value, [&](auto& in) { return in.try_next_for(timeout, stop); });
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] Result<void> try_pop_until(
+        T& value, std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(Message<T>&& detail::kNothrowClock<Clock>) {
+        return popping_into(value, [&](auto& in) { return in.try_next_until(deadline, stop); });
+    }
+
+    /// Shows the oldest value to `visit` where it lies, without a copy, and takes it then: a Message as `const T&`, anything else as the
+    /// Bytes that its Codec wrote. If `visit` throws, the value is delivered again (at_least_once), or lost and counted (at_most_once).
+    /// While it runs this handle pops nothing else (overflow), and may push.
+    template <class Visit>
+    [[nodiscard]] Result<void> try_pop_with(Visit&& visit) {
+        return visited(popping([](auto& in) { return in.try_next(); }), visit);
+    }
+    template <class Visit>
+    [[nodiscard]] Result<void> pop_with(Visit&& visit, const std::stop_token& stop = {}) {
+        return visited(popping([&](auto& in) { return in.next(stop); }), visit);
+    }
+    template <class Visit, class Rep, class Period>
+    [[nodiscard]] Result<void> try_pop_with_for(Visit&& visit, std::chrono::duration<Rep, Period> timeout,
+                                                const std::stop_token& stop = {}) {
+        return visited(popping([&](auto& in) { return in.try_next_for(timeout, stop); }), visit);
+    }
+    template <class Visit, class Clock, class Duration>
+    [[nodiscard]] Result<void> try_pop_with_until(Visit&& visit,
+                                                  std::chrono::time_point<Clock, Duration> deadline,
+                                                  const std::stop_token& stop = {}) {
+        return visited(popping([&](auto& in) { return in.try_next_until(deadline, stop); }), visit);
+    }
+
     /// How many of its values the last try_pop_n filled, however it ended.
     [[nodiscard]] std::size_t taken() const noexcept { return taken_; }
     /// ok: a pop would not wait, for there is a value, the end of the queue, or an error to be told. empty, busy: it would. Takes
@@ -175,6 +217,29 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
             if (code) return this->no_end(code);
         }
         return call(in_);
+    }
+
+    template <class View, class Visit>
+    [[nodiscard]] static Result<void> visited(Result<View> view, Visit&& visit) {
+        if (!view) return view.error();
+        struct Unread {
+            View& view;
+            ~Unread() { view.abandon(); }  // which does nothing once it was handed back
+        } const unless_handed_back{*view};
+        visit(Lane::content(*view));
+        view->hand_back();
+        return {};
+    }
+    template <class Call>
+    [[nodiscard]] Result<void> popping_into(T& value, Call&& call) {
+        bool is_one = true;
+        const Result<void> seen = visited(popping(call), [&](const auto& content) {
+            if constexpr (Message<T>)
+                value = content;
+            else
+                is_one = Codec<T>::decode(content, value);
+        });
+        return seen && !is_one ? Result<void>(Status::corrupt) : seen;
     }
 
     typename Lane::Consumer in_{};

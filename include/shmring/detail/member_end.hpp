@@ -209,6 +209,13 @@ class MemberEnd {
     }
     /// After `count` messages were published or handed back.
     void moved_on(std::uint64_t count) noexcept { member_.wake(count, more_here()); }
+    /// The one message in hand is left as by a death: delivered again where the ring delivers again, else lost, and counted.
+    void leave_unread() noexcept {
+        if (side_.leave_to_others()) return member_.wake_all();  // those who sleep look at the head only
+        member_.control().lost.fetch_add(1, relaxed);            // a statistic, before: never too few
+        side_.abandon();
+        moved_on(1);
+    }
     /// While code of the user's reads the one message in hand. If that throws, the message is left as by a death: delivered again where
     /// the ring delivers again, else lost, and counted.
     class Reading {
@@ -257,12 +264,6 @@ class MemberEnd {
     }
     [[nodiscard]] auto recovery(const ParticipantRoll& roll) const noexcept {
         return MpmcRecovery(side_.slots(), side_.extent(), redelivers_, roll);
-    }
-    void leave_unread() noexcept {
-        if (side_.leave_to_others()) return member_.wake_all();  // those who sleep look at the head only
-        member_.control().lost.fetch_add(1, relaxed);            // a statistic, before: never too few
-        side_.abandon();
-        moved_on(1);
     }
     bool repair() noexcept {
         const ParticipantRoll roll(member_.participant(), false);

@@ -30,6 +30,7 @@ struct FixedLane : FixedCalls<T> {
         return spec;
     }
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept { return ring.capacity(); }
+    [[nodiscard]] static std::size_t max_bytes(const Ring& ring) noexcept { return ring ? sizeof(T) : 0; }
     [[nodiscard]] static std::uint64_t count(const Ring& ring, std::uint64_t most) noexcept {
         const std::uint64_t all = ring.count_approx();
         return all < most ? all : most;
@@ -77,6 +78,7 @@ struct CodecLane : CodecCalls<T> {
     [[nodiscard]] static std::uint64_t capacity(const Ring& ring) noexcept {
         return ring.capacity_messages();
     }
+    [[nodiscard]] static std::size_t max_bytes(const Ring& ring) noexcept { return ring.max_message_bytes(); }
     [[nodiscard]] static std::uint64_t count(const Ring& ring, std::uint64_t most) noexcept {
         return ring.count_approx(most);
     }

@@ -1,6 +1,7 @@
 // Putting values into a queue, in all shapes of the call: the half that the queues have in common.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +32,7 @@ class QueueSender {
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
 
-    /// Puts a copy of `value` into the queue: full, closed, or too_large where T's size varies.
+    /// Puts a copy of `value` into the queue: full, closed, or, at once, too_large: its Codec writes more than max_value_bytes().
     [[nodiscard]] Result<void> try_push(const T& value) noexcept {
         return sending(value, [&](auto& out) noexcept { return Lane::try_push(out, value); });
     }
@@ -71,6 +72,11 @@ class QueueSender {
 
     /// Values the queue holds at most, exactly as asked.
     [[nodiscard]] std::uint64_t capacity() const noexcept { return Lane::capacity(ring_); }
+    /// The largest value, in bytes as its Codec writes them: about half of capacity_bytes, so that it fits however the ring stands; of a
+    /// JoinableQueue that delivers again at most what is kept of a task. A queue of larger values needs a larger capacity_bytes.
+    [[nodiscard]] std::size_t max_value_bytes() const noexcept {
+        return std::min(Lane::max_bytes(ring_), largest_);
+    }
     /// What was so a moment ago, and may be over when the answer arrives. Counting ends at `most`: of values of varying size it looks at
     /// each, at 5 to 10 ns apiece, so whoever wants to know whether more than a hundred wait asks for `count_approx(101)`. The other
     /// questions take a few loads.

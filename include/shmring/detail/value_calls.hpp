@@ -33,6 +33,11 @@ struct FixedCalls {
         else
             return out.try_push_for(value, when, stop);
     }
+    /// What a visitor sees.
+    template <class View>
+    [[nodiscard]] static const T& content(const View& view) noexcept {
+        return *view;
+    }
     template <class In>
     [[nodiscard]] static Result<T> try_pop(In& in) noexcept {
         return in.try_pop();
@@ -83,6 +88,11 @@ struct CodecCalls {
             return out.try_push_value_until(value, when, 0, stop);
         else
             return out.try_push_value_for(value, when, 0, stop);
+    }
+    /// What a visitor sees.
+    template <class View>
+    [[nodiscard]] static Bytes content(const View& view) noexcept {
+        return view.bytes();
     }
     template <class In>
     [[nodiscard]] static Result<T> try_pop(In& in) {

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "shmring/byte_ring.hpp"
 #include "shmring/mpmc_byte_ring.hpp"
 #include "shmring/mpmc_ring.hpp"
+#include "shmring/pipe.hpp"
 #include "shmring/spsc_ring.hpp"
 #include "support/child_process.hpp"
 #include "support/ring_internals.hpp"
@@ -124,6 +127,52 @@ TEST(WaitSetTest, ASignalEndsItOnlyWhereThatWasAskedFor) {
                       is_asked_for ? Status::interrupted : Status::timed_out);
         });
     }
+}
+
+/// Time on the processor, of this thread.
+double processor_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+/// Waits that are not worth polling: each would poll for its whole 4 ms if it did not learn.
+TEST(WaitSetTest, AndPollForPollLessWhereThatDoesNotPay) {
+    constexpr auto kSpin = 4ms;
+    constexpr int kWaits = 30;
+    auto ring = Numbers::anonymous({.capacity = 4});
+    auto in = ring.consumer();
+    WaitSet set;
+    set.add(in);
+    set.set_wait_policy({.spin = kSpin});
+    auto [here, there] = Pipe<int>::pair({.capacity = 4});
+    here.set_wait_policy({.spin = kSpin});
+    const double start = processor_seconds();
+    for (int i = 0; i != kWaits; ++i) EXPECT_EQ(set.wait_for(12ms).error(), Status::timed_out);
+    const double of_set = processor_seconds() - start;
+    for (int i = 0; i != kWaits; ++i) EXPECT_EQ(here.poll_for(12ms).error(), Status::timed_out);
+    const double of_pipe = processor_seconds() - start - of_set;
+    EXPECT_LT(of_set, 0.5 * kWaits * std::chrono::duration<double>(kSpin).count());
+    EXPECT_LT(of_pipe, 0.5 * kWaits * std::chrono::duration<double>(kSpin).count());
+}
+TEST(WaitSetTest, NapsWithoutBeingSeen) {
+    auto ring = Numbers::anonymous({.capacity = 4, .liveness_period = 1h});
+    auto in = ring.consumer();
+    WaitSet set;
+    set.add(in);
+    set.set_wait_policy({.spin = 0ns, .nap = 2ms});
+    std::atomic<bool> done{false};
+    std::thread pushing([&] {
+        auto out = ring.producer();
+        while (!done) {
+            EXPECT_EQ(sleepers(control_of(ring).readable), 0U);
+            std::this_thread::sleep_for(1ms);
+        }
+        EXPECT_TRUE(out.try_push(1));
+    });
+    EXPECT_EQ(set.wait_for(20ms).error(), Status::timed_out);
+    done = true;
+    EXPECT_EQ(set.wait().value_or(7), 0U);
+    pushing.join();
 }
 
 /// One process writes into `rings` rings, in an order of its own, and waits for the echo of each message: every wake-up counts.

@@ -462,6 +462,99 @@ TEST_F(ScriptedWait, ASignalEndsTheWaitOnlyWhereThatWasAskedFor) {
     EXPECT_EQ(wait(), Status::ok) << "a message is worth more than a signal";
 }
 
+// ---- naps ------------------------------------------------------------------------------------------------------------
+
+class ScriptedNaps : public ScriptedWait {
+ protected:
+    static constexpr std::uint64_t kNap_ns = 7'000'000;
+
+    ScriptedNaps() { waiter_.set_policy({.spin = 0ns, .nap = std::chrono::nanoseconds(kNap_ns)}); }
+    /// Naps until `over(deadline_ns)` makes the wait end.
+    void nap_until(std::function<void()> after_each) {
+        world.sleep = [this, after_each](std::uint32_t, std::uint64_t deadline_ns) {
+            EXPECT_EQ(word(), 0U) << "nobody is to be woken";
+            world.now_ns = deadline_ns;
+            after_each();
+            return FutexResult::timed_out;
+        };
+    }
+};
+
+TEST_F(ScriptedNaps, LookAgainAfterEachAndTellNobody) {
+    nap_until([this] {
+        if (waiter_.sleeps() == 3) answer_ = Status::ok;
+    });
+    EXPECT_EQ(wait(), Status::ok);
+    EXPECT_EQ(world.sleep_deadlines_ns.size(), 3U);
+    for (std::size_t i = 1; i != 3; ++i) {
+        EXPECT_GE(world.sleep_deadlines_ns[i] - world.sleep_deadlines_ns[i - 1], kNap_ns);
+        EXPECT_LE(world.sleep_deadlines_ns[i] - world.sleep_deadlines_ns[i - 1], kNap_ns + 5 * kLook_ns);
+    }
+    EXPECT_EQ(examined_, 0);
+    EXPECT_EQ(world.count(Operation::Kind::exchange), 0U) << "registered nowhere";
+}
+TEST_F(ScriptedNaps, AskOnceAPeriodWhoIsAliveAndReportIt) {
+    nap_until([] {});
+    on_examine_ = [this] {
+        if (examined_ == 3) answer_ = Status::peer_lost;
+    };
+    const std::uint64_t start_ns = world.now_ns;
+    EXPECT_EQ(wait(), Status::peer_lost);
+    EXPECT_GE(world.now_ns - start_ns, 3 * kPeriod_ns);
+    EXPECT_LE(world.now_ns - start_ns, 3 * kPeriod_ns + 1'000'000);
+}
+TEST_F(ScriptedNaps, EndWithTheDeadlineAStopAnInterruptAndASignal) {
+    nap_until([] {});
+    const std::uint64_t deadline_ns = world.now_ns + 3 * kNap_ns - 1;
+    EXPECT_EQ(wait(deadline_ns), Status::timed_out);
+    EXPECT_GE(world.now_ns, deadline_ns);
+    EXPECT_LE(world.now_ns, deadline_ns + 5 * kLook_ns);
+
+    world.wakes.clear();
+    nap_until([this] { stop_.request_stop(); });
+    EXPECT_EQ(wait(), Status::interrupted);
+    EXPECT_EQ(world.wakes.size(), 1U) << "a nap ends at once";
+    stop_ = std::stop_source();
+
+    Interrupt interrupt;
+    WaitPolicy policy = waiter_.policy();
+    policy.interrupt = &interrupt;
+    waiter_.set_policy(policy);
+    nap_until([&] { interrupt.set(); });
+    EXPECT_EQ(wait(), Status::interrupted);
+    EXPECT_TRUE(interrupt.take());
+
+    for (const bool is_asked_for : {true, false}) {
+        policy.return_on_signal = is_asked_for;
+        waiter_.set_policy(policy);
+        world.sleep = [](std::uint32_t, std::uint64_t) { return FutexResult::interrupted; };
+        EXPECT_EQ(wait(world.now_ns + 100'000), is_asked_for ? Status::interrupted : Status::timed_out);
+    }
+}
+
+// ---- interrupts ------------------------------------------------------------------------------------------------------
+
+TEST_F(ScriptedWait, AnInterruptAtAnyMomentOfTheWaitEndsItUntilItIsTaken) {
+    Interrupt interrupt;
+    waiter_.set_policy({.spin = 64us, .interrupt = &interrupt});
+    for (int at = 1; at != 200; ++at) {
+        attempts_ = 0;
+        on_attempt_ = [&, at] {
+            if (attempts_ == at) interrupt.set();
+        };
+        EXPECT_EQ(wait(world.now_ns + 10'000'000'000), Status::interrupted) << at;
+        EXPECT_EQ(word() & detail::kWaitersMask, 0U);
+        on_attempt_ = nullptr;
+        EXPECT_EQ(wait(), Status::interrupted) << "as long as it is set";
+        EXPECT_TRUE(interrupt.take());
+        EXPECT_FALSE(interrupt.take());
+    }
+    world.meanwhile = [&](const Operation& operation) {  // just before it falls asleep
+        if (operation.kind == Operation::Kind::futex_wait) interrupt.set();
+    };
+    EXPECT_EQ(wait(world.now_ns + 10'000'000'000), Status::interrupted);
+}
+
 TEST_F(ScriptedWait, AsksOnceAPeriodWhoIsAliveAndReportsIt) {
     const std::uint64_t start_ns = world.now_ns;
     EXPECT_EQ(wait(start_ns + 1'000'000'000), Status::timed_out);

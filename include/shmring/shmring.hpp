@@ -6,6 +6,7 @@
 #include "shmring/byte_pipe.hpp"
 #include "shmring/byte_ring.hpp"
 #include "shmring/codec.hpp"
+#include "shmring/interrupt.hpp"
 #include "shmring/joinable_queue.hpp"
 #include "shmring/message.hpp"
 #include "shmring/mpmc_byte_ring.hpp"

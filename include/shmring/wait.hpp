@@ -9,7 +9,10 @@
 #include <limits>
 #include <stop_token>
 
+#include "shmring/detail/adaptive_spin.hpp"
 #include "shmring/detail/event_count.hpp"
+#include "shmring/detail/nap.hpp"
+#include "shmring/interrupt.hpp"
 #include "shmring/result.hpp"
 
 namespace shmring {
@@ -19,8 +22,15 @@ struct WaitPolicy {
     /// The longest time to poll before going to sleep; the time really used adapts between 1/16 of it and all of it to what
     /// waits were like. 0: sleep at once. Worth about the cost of one sleep and wake-up (20 to 50 us).
     std::chrono::nanoseconds spin = std::chrono::microseconds(50);
-    /// Return Status::interrupted when a signal handler ran during a sleep (a language binding wants its Ctrl-C).
+    /// Return Status::interrupted when a signal handler ran during a sleep, in the thread that sleeps. A signal that comes while the call
+    /// polls, or just before it sleeps, it does not notice: who may miss none sets an Interrupt in its handler.
     bool return_on_signal = false;
+    /// Return Status::interrupted while this is set, however early that was (a language binding wants its Ctrl-C). Null: not asked for.
+    const Interrupt* interrupt = nullptr;
+    /// Above 0: instead of sleeping until it is woken, the call looks again after each nap of this length, and nobody need wake it, which
+    /// spares the other side a system call. For a reader that may be late. Deaths, deadlines, stop tokens and interrupts are heard
+    /// of as ever; `spin` comes before the first nap.
+    std::chrono::nanoseconds nap = std::chrono::nanoseconds(0);
 };
 
 namespace detail {
@@ -64,13 +74,25 @@ template <class Clock, class Duration, class Wait>
     }
 }
 
+[[nodiscard]] inline bool is_interrupted(const WaitPolicy& policy) noexcept {
+    return policy.interrupt != nullptr && policy.interrupt->is_set();
+}
+/// What sleeps end with, beside their own words; or null.
+[[nodiscard]] inline const std::uint32_t* interrupt_word(const WaitPolicy& policy) noexcept {
+    return policy.interrupt != nullptr ? policy.interrupt->word() : nullptr;
+}
+/// How long a nap lasts; 0: the policy wants none.
+[[nodiscard]] inline std::uint64_t nap_ns(const WaitPolicy& policy) noexcept {
+    return policy.nap.count() > 0 ? static_cast<std::uint64_t>(policy.nap.count()) : 0;
+}
+
 /// What the waits of one handle have in common: the policy, the adapted polling time, and how often it slept.
 template <class Env>
 class Waiter {
  public:
     void set_policy(const WaitPolicy& policy) noexcept {
         policy_ = policy;
-        spin_ns_ = longest_spin_ns();
+        spin_.set_longest(policy.spin);
     }
     [[nodiscard]] const WaitPolicy& policy() const noexcept { return policy_; }
     [[nodiscard]] std::uint64_t sleeps() const noexcept { return sleeps_; }
@@ -86,43 +108,31 @@ class Waiter {
         Status status = poll(not_yet, start_ns, deadline_ns, stop, attempt);
         if (status != not_yet) return status;
         const std::uint64_t sleep_start_ns = Env::now();
-        status = sleep(line, not_yet, deadline_ns, period_ns, stop, attempt, examine, left);
-        const std::uint64_t slept_ns = Env::now() - sleep_start_ns;
-        adapt(slept_ns < longest_spin_ns() ? slept_ns : 0);
+        status = nap_ns(policy_) != 0
+                     ? nap(not_yet, deadline_ns, period_ns, stop, attempt, examine)
+                     : sleep(line, not_yet, deadline_ns, period_ns, stop, attempt, examine, left);
+        spin_.slept(Env::now() - sleep_start_ns);
         return status;
     }
 
  private:
     static constexpr int kPollsPerClock = 16;  // reading the clock costs about as much as this many polls
 
-    [[nodiscard]] std::uint64_t longest_spin_ns() const noexcept {
-        return policy_.spin.count() > 0 ? static_cast<std::uint64_t>(policy_.spin.count()) : 0;
-    }
-
-    /// Twice the waits we see, slowly: polling pays while they are shorter than a sleep. 0 stands for a wait that was not.
-    void adapt(std::uint64_t waited_ns) noexcept {
-        const std::uint64_t longest = longest_spin_ns();
-        std::uint64_t next = spin_ns_ - spin_ns_ / 8 + waited_ns / 4;
-        if (waited_ns == 0) next = spin_ns_ / 2;
-        if (next < longest / 16) next = longest / 16;
-        spin_ns_ = next < longest ? next : longest;
-    }
-
     template <class Attempt>
     [[nodiscard]] Status poll(Status not_yet, std::uint64_t start_ns, std::uint64_t deadline_ns,
                               const std::stop_token& stop, Attempt& attempt) noexcept {
-        if (spin_ns_ == 0) return not_yet;
+        if (spin_.now_ns() == 0) return not_yet;
         for (;;) {
             for (int i = 0; i != kPollsPerClock; ++i) {
                 const Status status = attempt();
                 if (status == not_yet) continue;
-                adapt(Env::now() - start_ns + 1);
+                spin_.found_polling(Env::now() - start_ns);
                 return status;
             }
             const std::uint64_t now = Env::now();
-            if (stop.stop_requested()) return Status::interrupted;
+            if (stop.stop_requested() || is_interrupted(policy_)) return Status::interrupted;
             if (now >= deadline_ns) return Status::timed_out;
-            if (now - start_ns >= spin_ns_) return not_yet;
+            if (now - start_ns >= spin_.now_ns()) return not_yet;
         }
     }
 
@@ -131,7 +141,7 @@ class Waiter {
     template <class Over>
     [[nodiscard]] bool await_announced(std::uint64_t deadline_ns, Over& over) const noexcept {
         const std::uint64_t start_ns = Env::now();
-        for (std::uint64_t now = start_ns; now - start_ns < longest_spin_ns() && now < deadline_ns;
+        for (std::uint64_t now = start_ns; now - start_ns < spin_.longest_ns() && now < deadline_ns;
              now = Env::now()) {
             for (int i = 0; i != kPollsPerClock; ++i) {
                 if (over()) return true;
@@ -149,15 +159,16 @@ class Waiter {
                                               [&line]() noexcept { EventCount<Env>::notify_all(line); });
         const auto over = [&]() noexcept {
             status = attempt();
-            if (status == not_yet && stop.stop_requested()) status = Status::interrupted;
+            if (status == not_yet && (stop.stop_requested() || is_interrupted(policy_)))
+                status = Status::interrupted;
             return status != not_yet;
         };
         const auto left_over = [&]() noexcept { return status != Status::ok && left(); };
         for (;;) {
             ++sleeps_;
             const auto linger = [&]() noexcept { return await_announced(deadline_ns, over); };
-            const SleepResult result =
-                EventCount<Env>::sleep(line, deadline_ns, period_ns, over, examine, linger, left_over);
+            const SleepResult result = EventCount<Env>::sleep(line, deadline_ns, period_ns, over, examine,
+                                                              linger, left_over, interrupt_word(policy_));
             if (result == SleepResult::ready) return status;
             if (result == SleepResult::timed_out) return Status::timed_out;
             if (policy_.return_on_signal) return Status::interrupted;
@@ -165,8 +176,36 @@ class Waiter {
         }
     }
 
+    /// Registers nowhere, and so hands nothing on.
+    template <class Attempt, class Examine>
+    [[nodiscard]] Status nap(Status not_yet, std::uint64_t deadline_ns, std::uint64_t period_ns,
+                             const std::stop_token& stop, Attempt& attempt, Examine& examine) noexcept {
+        Napper<Env> napper(stop, interrupt_word(policy_));
+        std::uint64_t examine_at_ns = Env::now() + period_ns;
+        for (;;) {
+            const Status status = attempt();
+            if (status != not_yet) return status;
+            if (stop.stop_requested() || is_interrupted(policy_)) return Status::interrupted;
+            const std::uint64_t now = Env::now();
+            if (now >= deadline_ns) return Status::timed_out;
+            if (now >= examine_at_ns) {
+                examine();
+                examine_at_ns = now + period_ns;
+                continue;  // what it found, the attempt reports
+            }
+            ++sleeps_;
+            const std::uint64_t nap_end_ns = now + nap_ns(policy_);
+            const std::uint64_t end_ns = nap_end_ns < examine_at_ns ? nap_end_ns : examine_at_ns;
+            const platform::FutexResult result = napper.nap(end_ns < deadline_ns ? end_ns : deadline_ns);
+            if (result == platform::FutexResult::interrupted && policy_.return_on_signal) {
+                const Status last = attempt();
+                return last == not_yet ? Status::interrupted : last;
+            }
+        }
+    }
+
     WaitPolicy policy_{};
-    std::uint64_t spin_ns_ = longest_spin_ns();
+    AdaptiveSpin spin_{policy_.spin};
     std::uint64_t sleeps_ = 0;
 };
 

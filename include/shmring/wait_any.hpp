@@ -23,10 +23,13 @@ namespace detail {
 using ReadPoint = WaitPoint<ShippedEnv>;
 
 /// Waits until a point is ready. `start` is where the search begins: move it on after each call and ready rings take turns.
+/// `targets`: as for EventSet::sleep.
 [[nodiscard]] Result<std::size_t> wait_for_any(std::span<ReadPoint> points,
                                                std::span<platform::FutexTarget> targets, std::size_t start,
                                                std::uint64_t deadline_ns, const WaitPolicy& policy,
-                                               const std::stop_token& stop) noexcept;
+                                               AdaptiveSpin& spin, const std::stop_token& stop) noexcept;
+/// How long this thread polls in waits that belong to no object.
+[[nodiscard]] AdaptiveSpin& spin_of_this_thread() noexcept;
 /// A number that grows with each call of this thread: where to start, so that ready rings take turns.
 [[nodiscard]] std::size_t next_turn() noexcept;
 
@@ -34,8 +37,9 @@ template <class... Consumers>
 [[nodiscard]] Result<std::size_t> wait_any_until_ns(std::uint64_t deadline_ns,
                                                     Consumers&... consumers) noexcept {
     std::array<ReadPoint, sizeof...(Consumers)> points{consumers.read_point()...};
-    std::array<platform::FutexTarget, sizeof...(Consumers)> targets;
-    return wait_for_any(points, targets, next_turn() % sizeof...(Consumers), deadline_ns, {}, {});
+    std::array<platform::FutexTarget, sizeof...(Consumers) + 1> targets;
+    return wait_for_any(points, targets, next_turn() % sizeof...(Consumers), deadline_ns, {},
+                        spin_of_this_thread(), {});
 }
 
 }  // namespace detail
@@ -74,14 +78,17 @@ class WaitSet {
     template <class Consumer>
     void add(Consumer& consumer) {
         points_.push_back(consumer.read_point());
-        targets_.resize(points_.size());
+        targets_.resize(points_.size() + 1);
     }
     void clear() noexcept {
         points_.clear();
         targets_.clear();
     }
     [[nodiscard]] std::size_t size() const noexcept { return points_.size(); }
-    void set_wait_policy(const WaitPolicy& policy) noexcept { policy_ = policy; }
+    void set_wait_policy(const WaitPolicy& policy) noexcept {
+        policy_ = policy;
+        spin_.set_longest(policy.spin);
+    }
 
     /// Answers the index of a consumer that can be read. An empty set answers `empty`.
     [[nodiscard]] Result<std::size_t> wait(const std::stop_token& stop = {}) noexcept {
@@ -109,13 +116,14 @@ class WaitSet {
                                                     const std::stop_token& stop) noexcept {
         if (points_.empty()) return Status::empty;
         turn_ = turn_ + 1 < points_.size() ? turn_ + 1 : 0;
-        return detail::wait_for_any(points_, targets_, turn_, deadline_ns, policy_, stop);
+        return detail::wait_for_any(points_, targets_, turn_, deadline_ns, policy_, spin_, stop);
     }
 
     std::vector<detail::ReadPoint> points_{};
     std::vector<detail::platform::FutexTarget> targets_{};
     std::size_t turn_ = 0;
     WaitPolicy policy_{};
+    detail::AdaptiveSpin spin_{policy_.spin};
 };
 
 }  // namespace shmring

@@ -206,6 +206,11 @@ struct SchedulerEnv {
         HeldStores::settle_all();
         return scheduler.futex_wait(word, expected, deadline_ns);
     }
+    /// No scene sleeps on several words.
+    static detail::platform::FutexResult futex_wait_any(const detail::platform::FutexTarget* targets,
+                                                        std::size_t, std::uint64_t deadline_ns) noexcept {
+        return futex_wait(targets->word, targets->expected, deadline_ns);
+    }
     static int futex_wake(const std::uint32_t* word, int count,
                           const Where& where = Where::current()) noexcept {
         if (!scheduler.is_playing()) return 0;

@@ -18,6 +18,7 @@
 // bounded sleeps of the others.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -103,11 +104,12 @@ class EventCount {
     /// sleep. `on_period()` runs after each full sleep of `period_ns`, so that the caller can ask who is alive. `linger()` runs
     /// when we were woken and found nothing yet, and returns true when waiting is over: a wake-up may come ahead of its message.
     /// `left()` says whether another may have a use for what we were woken for and do not take: because we cannot, or for we leave.
-    /// `interrupted` when a signal ended a sleep.
+    /// `also`: another word that ends sleeps while it is not 0, which `attempt()` finds out; or null. `interrupted` when a signal
+    /// ended a sleep.
     template <class Attempt, class OnPeriod, class Linger = NoLinger, class Left = NothingLeft>
     static SleepResult sleep(EventLine<Env>& line, std::uint64_t deadline_ns, std::uint64_t period_ns,
-                             Attempt&& attempt, OnPeriod&& on_period, Linger&& linger = {},
-                             Left&& left = {}) noexcept {
+                             Attempt&& attempt, OnPeriod&& on_period, Linger&& linger = {}, Left&& left = {},
+                             const std::uint32_t* also = nullptr) noexcept {
         const auto leave = [&line, &left](std::uint64_t epoch, SleepResult result) noexcept {
             unregister_waiter(line, epoch);
             hand_on(line, epoch, left);
@@ -122,7 +124,7 @@ class EventCount {
             const std::uint64_t span = first && kFirstSleep_ns < period_ns ? kFirstSleep_ns : period_ns;
             const std::uint64_t until = deadline_ns - now < span ? deadline_ns : now + span;
             const platform::FutexResult result =
-                Env::futex_wait(futex_word(line), static_cast<std::uint32_t>(epoch >> 32), until);
+                sleep_on(futex_word(line), static_cast<std::uint32_t>(epoch >> 32), also, until);
             const bool slept_whole = result == platform::FutexResult::timed_out && until != deadline_ns;
             if (slept_whole && !first) on_period();
             if (attempt()) {
@@ -181,6 +183,13 @@ class EventCount {
 
  private:
     static constexpr int kEverybody = 0x7fffffff;
+
+    static platform::FutexResult sleep_on(const std::uint32_t* word, std::uint32_t expected,
+                                          const std::uint32_t* also, std::uint64_t until_ns) noexcept {
+        if (also == nullptr) return Env::futex_wait(word, expected, until_ns);
+        const std::array<platform::FutexTarget, 2> targets{{{word, expected}, {also, 0}}};
+        return Env::futex_wait_any(targets.data(), targets.size(), until_ns);
+    }
 
     /// Takes up to `count` credits and the bits of `flags`, in one exchange. Whether any of the flags was set.
     static bool wake(EventLine<Env>& line, std::uint64_t count, std::uint64_t flags) noexcept {

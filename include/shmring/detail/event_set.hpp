@@ -41,13 +41,17 @@ class EventSet {
     }
 
     /// Sleeps until a point is ready (`found`), `over()` says that waiting is over, a signal came or the deadline did.
-    /// `targets` is room for as many futex words as there are points.
+    /// `targets` is room for a futex word for each point, and one more: for `also`, another word that ends sleeps while it is not 0,
+    /// which `over()` finds out; or null.
     template <class Over>
     static SleepResult sleep(std::span<Point> points, std::span<platform::FutexTarget> targets,
-                             std::size_t start, std::uint64_t deadline_ns, Over&& over,
-                             std::size_t& found) noexcept {
+                             std::size_t start, std::uint64_t deadline_ns, Over&& over, std::size_t& found,
+                             const std::uint32_t* also = nullptr) noexcept {
         for (Point& point : points) enlist(point);
-        const SleepResult result = sleep_enlisted(points, targets, start, deadline_ns, over, found);
+        if (also != nullptr) targets[points.size()] = {also, 0};
+        const SleepResult result =
+            sleep_enlisted(points, targets.first(points.size() + (also != nullptr ? 1 : 0)), start,
+                           deadline_ns, over, found);
         for (std::size_t i = 0; i != points.size(); ++i) {
             Point& point = points[i];
             Events::unregister_waiter(*point.line, point.epoch);
@@ -83,7 +87,7 @@ class EventSet {
             }
             if (Env::now() >= deadline_ns) return SleepResult::timed_out;
             const platform::FutexResult result = Env::futex_wait_any(
-                targets.data(), points.size(), stage_end < deadline_ns ? stage_end : deadline_ns);
+                targets.data(), targets.size(), stage_end < deadline_ns ? stage_end : deadline_ns);
             const bool stage_over = Env::now() >= stage_end;
             if (stage_over) {
                 for (Point& point : points) {

@@ -29,7 +29,7 @@ struct ByteRingOptions {
 };
 
 /// A bounded queue of byte messages in shared memory for one producer and one consumer at a time. Always contiguous: the wrap
-/// is the ring's affair. Seats, fork, ordering and thread safety as for SpscRing. Origin: see detail/spsc_bytes.hpp.
+/// is the ring's affair. Whether it was empty its ends tell: was_empty() of its producer and consumer. Seats, fork, ordering and thread safety as for SpscRing. Origin: see detail/spsc_bytes.hpp.
 class ByteRing : public detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingConsumer, ByteRingOptions> {
     using Env = detail::ShippedEnv;
     using Base = detail::SeatedRing<ByteRing, ByteRingProducer, ByteRingConsumer, ByteRingOptions>;

@@ -45,6 +45,16 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
         end_.leave();
     }
     void set_wait_policy(const WaitPolicy& policy) noexcept { end_.set_wait_policy(policy); }
+    /// Whether everything that was published had been taken and handed back: a few loads. True of a handle that holds no seat, or another
+    /// process's. Of ByteRing only its ends can tell: its headers stand among the bytes, and a third could take a payload for one.
+    [[nodiscard]] bool was_empty() noexcept {
+        if (!end_.usable()) return true;
+        if (side_.progress().in_ring != 0) return false;
+        if constexpr (kRole == Role::consumer)
+            return side_.prepare() != Status::ok;  // beyond what we have looked at
+        else
+            return true;
+    }
     /// How the other side stands: of a producer, its consumer. A system call or two while somebody has that seat.
     [[nodiscard]] PeerState peer() const noexcept { return end_.peer(); }
 

@@ -106,6 +106,14 @@ TEST(QueueExamples, TenWritersAndTenReadersLoseAndRepeatNothing) {
     EXPECT_EQ(printed_by("ten_writers_ten_readers"), "100 of 100 numbers arrived exactly once\n");
 }
 
+TEST(QueueExamples, TwoBoundedQueuesThatFeedEachOtherNeedABacklogAndDoNotStop) {
+    EXPECT_EQ(printed_by("two_queues"), "1 + 4 + 9 + ... + 10000 = 338350\n");
+}
+
+TEST(QueueExamples, AnotherProgramIsGivenAQueueWithoutANameAsADescriptor) {
+    EXPECT_EQ(printed_by("exec_child"), "hello from another program\nthe queue is closed\n");
+}
+
 /// How often a line was printed.
 std::size_t count_of(const std::string& line, const std::string& text) {
     std::size_t count = 0;

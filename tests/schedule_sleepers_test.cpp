@@ -1,5 +1,5 @@
-// Several that sleep at one line and need different amounts of what they wait for, under every schedule: nobody sleeps beside what is
-// enough for it. See docs/proof.md.
+// Several that sleep at one line and need different amounts of what they wait for, and several that wait for one bell, under every
+// schedule: nobody sleeps beside what is enough for it. See docs/proof.md.
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/bell_scene.hpp"
 #include "support/executions.hpp"
 #include "support/playing.hpp"
 #include "support/sleeper_scene.hpp"
@@ -20,6 +21,8 @@ constexpr std::array kPromises{
     Promise{"NobodySleepsBesideRoomThatIsEnoughForIt", {70'000, 70'000}},
     Promise{"TheSameWhereStoresAreSeenLate", {15'000, 15'000}},
     Promise{"WhereNothingIsHandedOnOneSleepsBesideRoom", {4, 4}},
+    Promise{"NobodyWaitsForABellBesideAMessage", {16'000, 16'000}},
+    Promise{"WithoutASecondLookOrStrokeABellIsMissed", {2, 2}},
 };
 class ScheduleSleepers : public CountedExecutions {
  protected:
@@ -60,6 +63,23 @@ TEST_F(ScheduleSleepers, WhereNothingIsHandedOnOneSleepsBesideRoom) {
             EXPECT_NE(findings.fault, "") << "these scenes notice nothing";
             report("found", findings);
         }
+}
+
+TEST_F(ScheduleSleepers, NobodyWaitsForABellBesideAMessage) {
+    for (const BellPlan& plan : {BellPlan{}, BellPlan{.each = 2}, BellPlan{.consumers = 2},
+                                 BellPlan{.consumers = 2, .producers = 2}}) {
+        BellScene scene(plan);
+        report(plan.name(), expect_all_runs_right("sequential, " + plan.name(), scene, kSequential));
+    }
+}
+TEST_F(ScheduleSleepers, WithoutASecondLookOrStrokeABellIsMissed) {
+    for (const BellPlan& plan :
+         {BellPlan{.looks_again = false}, BellPlan{.consumers = 2, .strikes_again = false}}) {
+        BellScene scene(plan);
+        const Findings findings = scheduler.explore(scene, kSequential);
+        EXPECT_NE(findings.fault, "") << "these scenes notice nothing: " << plan.name();
+        report("found", findings);
+    }
 }
 
 }  // namespace

@@ -244,7 +244,8 @@ struct alignas(kLineSize) ParticipantRecord {
 ///   0-15   waiters  how many registered to sleep and were not yet credited with a wake
 ///   16     armed    a consumer waits for its bell (readable_fd); the notifier that takes the bit away strikes it, once
 ///   17     all      the last wake-up was everybody's: who cannot use it need not hand it on
-///   18-31  reserved
+///   18     unheard  somebody could not strike the bell
+///   19-31  reserved
 ///   32-63  epoch    bumped with every wake: the futex word
 template <class Env>
 struct alignas(kLineGap) EventLine {

@@ -61,6 +61,11 @@ bool refuse_attach(SetupReport& report, const std::error_code& code, std::uint32
         case EBADF:
             return report.refuse_errno(
                 EBADF, "this program closed the ring's descriptor, or opened something else in its place");
+        case ENOLCK:
+            return report.refuse_errno(ENOLCK,
+                                       "its lock on life does not show (does a sandbox refuse fcntl's "
+                                       "F_OFD_GETLK and F_GETLK, or has "
+                                       "the file system no locks?): a death would go unnoticed");
         default:
             return report.refuse_errno(code.value(), "cannot lock its record (a sandbox, a file system?)");
     }

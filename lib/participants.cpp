@@ -184,6 +184,12 @@ bool Participant::try_take(std::uint32_t index, Role role, Leases leases, std::e
         if (error == std::errc::resource_unavailable_try_again) error.clear();  // another was quicker
         return false;
     }
+    // As others will ask: what does not show now would never show, and waits behind our death would not end.
+    if (platform::probe_lock(table_.descriptor_, table_.file_, byte) != platform::LockState::held) {
+        lock_.release();
+        error = std::make_error_code(std::errc::no_lock_available);
+        return false;
+    }
     Record& record = table_.record(index);
     const std::uint64_t mine = next_holding(record.incarnation.load(acquire));  // [detach] acquire side
     if (leases == Leases::none && record.lease.load(relaxed) != 0) {  // the lock is ours: nobody sets it now

@@ -255,13 +255,29 @@ void Tether::let_go() noexcept {
     if (page != nullptr) ::munmap(page, page_size_);  // a forked child has this mapping as we have
 }
 
+namespace {
+
+/// Whether anybody holds `question`, which the answer replaces. A sandbox may refuse the younger of the two calls, which is to be asked
+/// first: the older one sees the same locks, because ours are never of the kind it calls its own.
+[[nodiscard]] bool ask_after(int descriptor, struct flock& question) noexcept {
+    for (const int how : {F_OFD_GETLK, F_GETLK}) {
+        struct flock asked = question;
+        if (::fcntl(descriptor, how, &asked) != 0) continue;
+        question = asked;
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
 LockState probe_lock(int descriptor, const FileIdentity& file, std::uint64_t byte) noexcept {
     const auto is_still_the_file = [&] {
         struct stat status {};
         return ::fstat(descriptor, &status) == 0 && FileIdentity{status.st_dev, status.st_ino} == file;
     };
     struct flock question = lock_on(byte, F_WRLCK);
-    if (!is_still_the_file() || ::fcntl(descriptor, F_OFD_GETLK, &question) != 0) return LockState::unknown;
+    if (!is_still_the_file() || !ask_after(descriptor, question)) return LockState::unknown;
     if (question.l_type != F_UNLCK) return LockState::held;
     // "Free" lets survivors take over, so it must not be the answer about a file that another thread put here
     // meanwhile.

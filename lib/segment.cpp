@@ -205,6 +205,12 @@ void Segment::let_go() noexcept {
     for (std::size_t lane = 0; lane != bells_.size(); ++lane) close_if_still(bells_[lane], bell_files_[lane]);
 }
 
+bool Segment::crash_recovery() const noexcept {
+    if (descriptor_ < 0) return false;
+    const std::uint64_t any = geometry_.liveness_base;
+    return platform::probe_lock(descriptor_, file_, any) != platform::LockState::unknown;
+}
+
 SegmentHeader& Segment::header() const noexcept { return *reinterpret_cast<SegmentHeader*>(base_); }
 
 std::span<std::byte, 64> Segment::user_metadata() const noexcept { return header().user_metadata; }

@@ -171,8 +171,10 @@ class Segment {
     /// The eventfd that wakes readable_fd() of a ring without a name, to be passed on; -1: there is none. A duplex pipe has one
     /// for each lane: 0 wakes its first end, 1 its second.
     [[nodiscard]] int bell_descriptor(std::size_t lane = 0) const noexcept { return bells_[lane]; }
-    /// Whether deaths of participants can be noticed: false only for caller memory without a liveness descriptor.
-    [[nodiscard]] bool crash_recovery() const noexcept { return descriptor_ >= 0; }
+    /// Whether this process can notice deaths of participants now; a few system calls. False: caller memory without a liveness
+    /// descriptor; or our descriptor was closed, or a sandbox has come to refuse the questions (fcntl, fstat): then waits behind a death
+    /// end by other means only, such as close().
+    [[nodiscard]] bool crash_recovery() const noexcept;
     /// 64 bytes of the application's own, zero at first. The library never reads them; access is the caller's to order.
     [[nodiscard]] std::span<std::byte, 64> user_metadata() const noexcept;
     /// The name was removed since, by remove() or by whatever deletes files (rm, a clean-up at logout): what is still in the ring can

@@ -44,6 +44,25 @@ enum class Listed { forbidden, allowed_alone };
            ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
+/// From here on these commands of fcntl() fail with `error`, as in a sandbox that does not know them.
+[[nodiscard]] inline bool refuse_fcntl(int error, std::initializer_list<int> commands) {
+    constexpr std::uint32_t kSecondArgument =
+        offsetof(seccomp_data, args) + sizeof(std::uint64_t);  // its lower half
+    const auto allow = sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    std::vector<sock_filter> program{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(SYS_fcntl), 1, 0), allow,
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kSecondArgument)};
+    for (const int command : commands) {
+        program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(command), 0, 1));
+        program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error)));
+    }
+    program.push_back(allow);
+    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
 [[nodiscard]] inline bool forbid_futex() {
     constexpr long kFutexWaitv =
         449;  // this one and the next three are younger than the headers of Debian 12

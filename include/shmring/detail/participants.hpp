@@ -67,7 +67,7 @@ class ParticipantTable {
 
     [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
     [[nodiscard]] Record& record(std::uint32_t index) const noexcept { return records_[index]; }
-    /// Whether deaths can be noticed: false where no file was given for the locks.
+    /// Whether records have locks that tell of deaths: not where no file was given for them.
     [[nodiscard]] bool crash_recovery() const noexcept { return descriptor_ >= 0; }
 
     /// How many records have `role` and are not known to be let go by their holder, or to be a dead one's. A system call for each.

@@ -119,8 +119,8 @@ class Tether {
 
 enum class LockState { free, held, unknown };
 /// Whether anybody holds `byte`, asked through `descriptor`, through which nothing must ever be locked.
-/// `unknown` when the descriptor is no longer that file (a caller may have closed all descriptors): never a
-/// death.
+/// `unknown` when the descriptor is no longer that file (a caller may have closed all descriptors), or a sandbox refuses the question:
+/// never a death.
 [[nodiscard]] LockState probe_lock(int descriptor, const FileIdentity& file, std::uint64_t byte) noexcept;
 
 }  // namespace shmring::detail::platform

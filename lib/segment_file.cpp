@@ -195,10 +195,12 @@ bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept {
                          "it is marked as removed and has its name nevertheless; remove it once more");
 }
 
-std::error_code remove_named_file(std::string_view plain) noexcept {
+std::error_code remove_named_file(std::string_view plain, const platform::FileIdentity* only) noexcept {
     const Path path{plain};
     struct stat status {};
     if (::lstat(path.text(), &status) != 0) return errno_code(errno);
+    if (only != nullptr && platform::FileIdentity{status.st_dev, status.st_ino} != *only)
+        return errno_code(ENOENT);
     if (!S_ISREG(status.st_mode)) return errc::not_a_regular_file;
     if (status.st_uid != effective_user() && effective_user() != 0) return errc::untrusted_owner;
 

@@ -86,6 +86,7 @@ const std::vector<Layer> kLayers = {
     {4, "ring objects", {"detail/ring_object.hpp", "lib/ring_object.cpp"}},
     {4, "attendees", {"detail/attendee.hpp", "lib/attendee.cpp"}},
     {4, "watching an end of a pipe", {"detail/pipe_watch.hpp", "lib/pipe_watch.cpp"}},
+    {4, "renewing pipes", {"detail/pipe_renewal.hpp", "lib/pipe_renewal.cpp"}},
     {4, "endpoints", {"detail/endpoint.hpp", "lib/endpoint.cpp"}},
     {4, "waiting for a peer", {"detail/await_verbs.hpp"}},
     {4, "ends of a stream", {"detail/stream_end.hpp"}},

@@ -64,7 +64,7 @@ enum class errc : int {
     no_bell,                 ///< readable_fd(): the ring was made, or joined, without a bell
     untrusted_bell,  ///< readable_fd(): what stands at the bell's name is no FIFO of the ring's owner and mode
     not_owner,       ///< this handle belongs to another process (it was bound before a fork)
-    pipe_ended,      ///< this end of the pipe was closed, or died: a pipe has no successors, make a new one
+    pipe_ended,  ///< this end of the pipe was closed, or died: a pipe has no successors; open_or_create() makes a new one when both are
 };
 
 /// The category of errc: `std::error_code code = errc::seat_taken;` works through make_error_code.

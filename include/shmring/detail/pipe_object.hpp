@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "shmring/detail/pipe_hold.hpp"
+#include "shmring/detail/pipe_renewal.hpp"
 #include "shmring/detail/ring_factory.hpp"
 #include "shmring/detail/ring_object.hpp"
 #include "shmring/options.hpp"
@@ -18,8 +20,22 @@ namespace shmring::detail {
 /// nobody has used, so the other one waits. pair() gives both ends, with tethers.
 template <class Pipe, class PipeEndType>
 class PipeObject : public RingFactory<Pipe, PipeOptions> {
+    using Factory = RingFactory<Pipe, PipeOptions>;
+
  public:
     using End = PipeEndType;
+
+    /// Opens the named pipe or makes it; many processes may do so at once and all get the same pipe. One whose two ends were both taken
+    /// and are closed or dead is nobody's any more: its name is removed and a new one made, so that two daemons meet again after
+    /// both were killed. One of them alone finds its former end still there (bind(): errc::pipe_ended) until the other has let go, too,
+    /// and tries again until then.
+    [[nodiscard]] static Pipe open_or_create(std::string_view name, const PipeOptions& options) {
+        return Factory::or_throw(options, renewing(name, options));
+    }
+    [[nodiscard]] static Pipe open_or_create(std::string_view name, const PipeOptions& options,
+                                             std::error_code& code) noexcept {
+        return Factory::or_code(options, code, renewing(name, options));
+    }
 
     /// Both ends of a new pipe without a name, to be made before fork(): each process uses one, and closes its copy of the other,
     /// as with a pipe of the kernel's. When no process is left that could use an end, the other end hears of its end.
@@ -61,6 +77,11 @@ class PipeObject : public RingFactory<Pipe, PipeOptions> {
     explicit PipeObject(std::shared_ptr<Segment> segment) noexcept : segment_(std::move(segment)) {}
 
  private:
+    [[nodiscard]] static auto renewing(std::string_view name, const PipeOptions& options) noexcept {
+        return [name, &options](const SegmentSpec& spec, SetupError& error) noexcept {
+            return open_or_renew_pipe(name, spec, options.segment, error);
+        };
+    }
     [[nodiscard]] static std::pair<End, End> make_pair(const PipeOptions& options,
                                                        SetupError& error) noexcept {
         SegmentSpec spec = Pipe::spec(options);

@@ -133,6 +133,9 @@ class RingFactory {
         if (error.code) return Ring{};
         return Ring{share_segment(std::move(segment), error)};
     }
+
+ protected:
+    // For kinds that come by their segments in a way of their own.
     template <class AnyOptions, class Make>
     static Ring or_throw(const AnyOptions& options, Make&& how) {
         SetupError error;

@@ -55,7 +55,9 @@ inline constexpr std::size_t kMaxNameSize = 250;
 /// What it means that a named segment is marked as removed: that it was removed just now, or that somebody meddled.
 bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept;
 /// Deletes the name of a regular file of ours, and marks what is in it as retired if that is a segment.
-[[nodiscard]] std::error_code remove_named_file(std::string_view plain) noexcept;
+/// `only`: nothing, and no_such_file_or_directory, if the name leads to another file than that.
+[[nodiscard]] std::error_code remove_named_file(std::string_view plain,
+                                                const platform::FileIdentity* only = nullptr) noexcept;
 
 /// Whether the file stands in a folder: no memfd, and not deleted.
 [[nodiscard]] bool has_a_name(const Descriptor& file) noexcept;
@@ -89,6 +91,9 @@ using Bells = std::array<Descriptor, 2>;
 
 /// Reads the header through the file, not through a mapping: a file that is truncated meanwhile cannot cause a SIGBUS.
 void read_header(const Descriptor& file, HeaderCopy& copy) noexcept;
+
+/// False: a file of a file system that is memory, and ends with the machine's boot.
+[[nodiscard]] bool may_outlive_boots(const Descriptor& file) noexcept;
 
 [[nodiscard]] platform::FileIdentity identity_of(const Descriptor& file) noexcept;
 /// Closes a descriptor that stood open for long, unless the application closed it and its number means another file by now.

@@ -70,7 +70,8 @@ namespace {
     HeaderCopy header;
     read_header(file, header);
     SegmentGeometry geometry;
-    if (!check_header(header, {size, Room::Rule::exactly}, spec, report, geometry)) return {};
+    if (!check_header(header, {size, Room::Rule::exactly, may_outlive_boots(file)}, spec, report, geometry))
+        return {};
     if (!plain.empty() && header.fields().retired.load(relaxed) != 0) {  // our own copy
         (void)refuse_retired(file, report);
         return {};

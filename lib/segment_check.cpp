@@ -107,14 +107,18 @@ constexpr std::size_t kKindsOwnConstant = 7;  // bytes of a lease, shape of a pi
     return true;
 }
 
-/// tmpfs dies with the boot, but caller memory may be a file on a disk: after a power cut its pages are of different ages, so
-/// that a commit word may vouch for a payload that never arrived.
-[[nodiscard]] bool is_of_this_boot(const SegmentHeader& header, SetupReport& report) noexcept {
+/// A file on a disk, which caller memory may be, outlives a boot: after a power cut its pages are of different ages, so that a commit
+/// word may vouch for a payload that never arrived.
+[[nodiscard]] bool is_of_this_boot(const SegmentHeader& header, const Room& room,
+                                   SetupReport& report) noexcept {
     constexpr decltype(header.boot_id) kUnknown{};
+    if (!room.may_outlive_boots) return true;
     const auto now = platform::process_identity().boot_id;
     if (header.boot_id == now || header.boot_id == kUnknown || now == kUnknown) return true;
-    return report.refuse(errc::corrupt_header,
-                         "it was made before this machine's last boot, what it holds may be torn");
+    return report.refuse(
+        errc::corrupt_header,
+        "it was made under another boot id (/proc/sys/kernel/random/boot_id): before this machine's last "
+        "boot, so that what it holds may be torn, or in a container with a boot id of its own");
 }
 
 /// Where the three sections lie that every ring has, and the leases of those that have tasks; 0 at first.
@@ -296,7 +300,7 @@ bool check_header(const HeaderCopy& copy, const Room& room, const SegmentSpec& s
     Sections sections;
     if (!is_readable(copy, room, report) || !has_its_size(header, room, report) ||
         !is_in_range(header, report) || !find_sections(header, report, sections) ||
-        !is_of_this_boot(header, report) || !is_the_type(header, spec, report) ||
+        !is_of_this_boot(header, room, report) || !is_the_type(header, spec, report) ||
         !has_our_constants(header, spec, report) || !is_as_large_as_asked(header, sections, spec, report))
         return false;
 

@@ -1,10 +1,12 @@
 // Memory without a name: allocating a file's pages, memfds and their seals, descriptors that came from elsewhere.
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -86,6 +88,13 @@ Descriptor::~Descriptor() {
 }
 
 std::uint32_t effective_user() noexcept { return ::geteuid(); }
+
+bool may_outlive_boots(const Descriptor& file) noexcept {
+    struct statfs system {};
+    if (::fstatfs(file.number(), &system) != 0) return true;
+    const auto kind = static_cast<std::uint64_t>(system.f_type);
+    return kind != TMPFS_MAGIC && kind != RAMFS_MAGIC && kind != HUGETLBFS_MAGIC;
+}
 
 platform::FileIdentity identity_of(const Descriptor& file) noexcept {
     std::error_code ignored;  // zeros, which are no file's identity

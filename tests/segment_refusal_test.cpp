@@ -223,19 +223,6 @@ TEST_F(SegmentRefusal, ABuildWithOtherConstants) {
     expect_refusal(open(name), errc::wrong_layout_version, {"distance of lines is 256 in the segment, 128"});
 }
 
-TEST_F(SegmentRefusal, ASegmentOfAnEarlierBoot) {
-    Bytes other = bytes();
-    constexpr std::size_t kBootId = offsetof(detail::SegmentHeader, boot_id);
-    other[kBootId] ^= std::byte{1};
-    fix_checksum(other);
-    replace_with(other);
-    expect_refusal(open(name), errc::corrupt_header, {"before this machine's last boot"});
-    std::fill_n(other.begin() + kBootId, 16, std::byte{0});
-    fix_checksum(other);
-    replace_with(other);
-    EXPECT_TRUE(open(name).segment) << "its maker could not tell";
-}
-
 TEST_F(SegmentRefusal, ModesThatLetOthersIn) {
     const struct {
         unsigned found;

@@ -16,7 +16,8 @@ namespace shmring {
 struct RingOptions {
     std::uint64_t capacity = 0;  ///< messages the ring holds at most, exactly: 1 to 2^40; mandatory
     std::uint32_t participants = detail::kDefaultParticipants;  ///< handles attached at once; 1 to 4095
-    /// How often a blocked call asks whether its peer is alive: 100 us to 1 h. A death is noticed within one period and a bit.
+    /// How often a blocked call asks whether its peer is alive: 100 us to 1 h. A death is noticed within one period and a bit of
+    /// the moment the kernel let the dead process's lock go: about a second after the kill, if it had gigabytes resident.
     std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);
     SegmentOptions segment{};
 };

@@ -34,6 +34,8 @@ struct Room {
     enum class Rule { exactly, at_most };  // a file is as long as its segment; caller memory may be longer
     std::uint64_t size = 0;
     Rule rule = Rule::exactly;
+    bool may_outlive_boots =
+        true;  // not where the memory ends with the machine's boot: a boot id says nothing there
 };
 
 /// What a header records and only its maker knows.

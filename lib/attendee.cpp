@@ -1,7 +1,6 @@
 // The slow paths of a handle's presence: taking and leaving a record, waking, counting, the readable descriptor.
 #include "shmring/detail/attendee.hpp"
 
-#include <cstdio>
 #include <utility>
 
 #include "shmring/detail/attach_refusal.hpp"
@@ -14,7 +13,7 @@ bool Attendee::attend(std::shared_ptr<Segment> segment, Role role, const WaitPol
     std::error_code code;
     Participant participant = Participant::attach(*segment, role, code);
     if (code) {
-        SetupReport report(error, "join", segment->name());
+        SetupReport report(error, "join", *segment);
         return refuse_attach(report, code, segment->geometry().participant_count);
     }
     segment_ = std::move(segment);
@@ -36,9 +35,7 @@ void Attendee::depart() noexcept {
 }
 
 void Attendee::refuse_positions(SetupError& error, const char* what) noexcept {
-    error.code = make_error_code(errc::corrupt_positions);
-    std::snprintf(error.text, sizeof error.text, "shmring: join \"%.*s\": %s",
-                  static_cast<int>(segment_->name().size()), segment_->name().data(), what);
+    (void)SetupReport(error, "join", *segment_).refuse(errc::corrupt_positions, "%s", what);
 }
 
 void Attendee::wake_sleepers(Line& line, std::uint64_t count) noexcept {

@@ -12,7 +12,7 @@ namespace {
 
 void describe_taken_seat(SetupError& error, const Segment& segment, Role role,
                          const Record& holder) noexcept {
-    SetupReport report(error, "join", segment.name());
+    SetupReport report(error, "join", segment);
     const char* const seat = role == Role::producer ? "producer" : "consumer";
     const std::uint32_t process = holder.process_id.load(relaxed);  // for people
     if (is_of_our_pid_namespace(holder))
@@ -23,7 +23,7 @@ void describe_taken_seat(SetupError& error, const Segment& segment, Role role,
 }
 
 void describe_ended_pipe(SetupError& error, const Segment& segment) noexcept {
-    (void)SetupReport(error, "join", segment.name())
+    (void)SetupReport(error, "join", segment)
         .refuse(errc::pipe_ended, "this end of the pipe was closed, or its process died");
 }
 

@@ -27,7 +27,7 @@ detail::SegmentSpec MpmcByteRing::spec(const MpmcByteRingOptions& options) noexc
     spec.unit_count = opening                          ? 0
                       : options.capacity_messages != 0 ? most
                                                        : options.capacity_bytes / kLineSize;
-    spec.least_capacity = opening ? 0 : kLineSize * most;
+    spec.least_capacity = opening && options.capacity_messages == 0 ? 0 : kLineSize * most;
     spec.delivery = options.delivery;
     spec.element_alignment = static_cast<std::uint32_t>(kLineSize);
     spec.schema = options.schema;

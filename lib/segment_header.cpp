@@ -31,6 +31,8 @@ class Fnv1a {
     std::uint64_t value_ = 0xcbf2'9ce4'8422'2325;
 };
 
+constexpr std::uint64_t kLeastRecordAlignment = 8;
+
 /// What users call the capacity of a ring of this kind.
 [[nodiscard]] const char* capacity_option(RingKind kind) noexcept {
     switch (kind) {
@@ -47,15 +49,16 @@ class Fnv1a {
 [[nodiscard]] bool check_ranges(const SegmentSpec& spec, SetupReport& report) noexcept {
     if (spec.kind == RingKind::none) return report.refuse(errc::bad_option, "no kind of ring was named");
     if (!has_its_schema(spec, report)) return false;
+    const bool has_records = spec.kind == RingKind::spsc_bytes || spec.kind == RingKind::pipe_bytes;
     const char* const capacity = capacity_option(spec.kind);
+    const std::uint64_t least =
+        std::max<std::uint64_t>(spec.least_capacity, has_records ? 2 * kLeastRecordAlignment : 1);
     if (spec.capacity == 0 || spec.capacity > kMaxCapacity)
         return report.refuse(errc::bad_option, "%s is %" PRIu64 ", it must be %" PRIu64 " to %" PRIu64,
-                             capacity, spec.capacity, std::max<std::uint64_t>(spec.least_capacity, 1),
-                             kMaxCapacity);
+                             capacity, spec.capacity, least, kMaxCapacity);
     if (spec.capacity < spec.least_capacity)
         return report.refuse(errc::bad_option, "%s is %" PRIu64 ", what was asked for needs %" PRIu64,
                              capacity, spec.capacity, spec.least_capacity);
-    const bool has_records = spec.kind == RingKind::spsc_bytes || spec.kind == RingKind::pipe_bytes;
     if (has_records && !is_record_alignment(spec.element_alignment))
         return report.refuse(errc::bad_option, "alignment is %u, it must be 8 or 64", spec.element_alignment);
     if (has_records && spec.capacity < 2 * std::uint64_t{spec.element_alignment})

@@ -127,6 +127,29 @@ TEST(AttachRefusal, WithoutAddressSpaceItSaysWhatMayBeInTheWay) {
     EXPECT_TRUE(ended.exited_with(0)) << ended;
 }
 
+/// Of a joinable queue the desk of a task in hand is taken later than its handle.
+TEST(AttachRefusal, ATaskThatCannotBeTakenInHandSaysWhichOfTheTwo) {
+    const Ended ended = ChildProcess([] {
+                            auto tasks = JoinableQueue<int>::anonymous({.capacity = 8, .participants = 4});
+                            for (int i = 0; i != 4; ++i) ASSERT_TRUE(tasks.push(i));
+                            const auto first = tasks.pop();
+                            const auto second = tasks.pop();
+                            EXPECT_EQ(tasks.pop().error(), Status::overflow) << "every record is held";
+                        }).join();
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
+    const Ended without = ChildProcess([] {
+                              auto tasks = JoinableQueue<int>::anonymous({.capacity = 8});
+                              for (int i = 0; i != 4; ++i) ASSERT_TRUE(tasks.push(i));
+                              const auto first = tasks.pop();
+                              const rlimit few{20, 20};
+                              ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+                              while (::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0) {
+                              }
+                              EXPECT_EQ(tasks.pop().error(), Status::unavailable);
+                          }).join();
+    EXPECT_TRUE(without.exited_with(0)) << without;
+}
+
 TEST(AttachRefusal, AFullTableNamesTheOptionAndANumberThatWouldDo) {
     auto queue = Queue<int>::anonymous({.capacity = 8, .participants = 2});
     queue.bind_producer();
@@ -192,9 +215,10 @@ TEST(CapacityRefusal, NamesTheOptionAtFaultAndWhatWouldDo) {
     using Texts = Queue<std::string>;
     for (const auto& [said, words] : std::vector<std::pair<Said, std::string>>{
              {said_by([] { return SpscRing<int>::anonymous({}); }), "capacity is 0, it must be 1 to "},
-             {said_by([] { return ByteRing::anonymous({}); }), "capacity_bytes is 0, it must be "},
+             {said_by([] { return ByteRing::anonymous({}); }), "capacity_bytes is 0, it must be 16 to "},
              {said_by([] { return MpmcByteRing::anonymous({}); }), "capacity_bytes is 0, it must be "},
-             {said_by([] { return Texts::anonymous({.capacity = 8}); }), "capacity_bytes is 0, it must be "},
+             {said_by([] { return Texts::anonymous({.capacity = 8}); }),
+              "capacity_bytes is 0, it must be 512 to "},
              {said_by(
                   [] { return JoinableQueue<std::string>::anonymous({.capacity = 8, .max_task_bytes = 8}); }),
               "capacity_bytes is 0, it must be "},

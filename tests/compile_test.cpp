@@ -97,6 +97,20 @@ TEST(Compile, APlugInLinksTheStaticLibrary) {
                                 "-pthread", "-Wl,--no-undefined", "-o", folder / "plugin.so"});
     EXPECT_TRUE(linked.ended.exited_with(0)) << linked;
 }
+/// Each has a token of this process and a gate of its own; a handle may be let go of by the other copy.
+TEST(Compile, TwoCopiesOfTheLibraryInOneProcessShareAQueue) {
+    const std::string library = std::string(SHMRING_BINARY_DIR) + "/lib/libshmring.a";
+    if (!std::filesystem::exists(library)) GTEST_SKIP() << "the library is shared in this build";
+    const PrivateFolder folder;
+    const Ran plugin = compile({"-std=c++20", "-fPIC", "-shared", kConsumers + "sharing_plugin.cpp", library,
+                                "-pthread", "-o", folder / "plugin.so"});
+    ASSERT_TRUE(plugin.ended.exited_with(0)) << plugin;
+    const Ran program = compile({"-std=c++20", kConsumers + "share_with_plugin.cpp", library, "-pthread",
+                                 "-ldl", "-o", folder / "program"});
+    ASSERT_TRUE(program.ended.exited_with(0)) << program;
+    const Ran ran = run_program({folder / "program", folder / "plugin.so"});
+    EXPECT_TRUE(ran.ended.exited_with(0)) << ran;
+}
 /// As a part of a build that hides symbols by default and puts sources together.
 TEST(Compile, ASharedLibraryShowsItsSymbolsAndIsBuiltFileByFileWhateverTheParentSays) {
     const PrivateFolder folder;

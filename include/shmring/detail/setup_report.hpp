@@ -24,8 +24,12 @@ class Printable {
 class SetupReport {
  public:
     /// `action` is what is tried, for people; a name is set in quotes behind it. Both must live as long as the report.
-    SetupReport(SetupError& error, const char* action) noexcept : SetupReport(error, action, {}) {}
+    SetupReport(SetupError& error, const char* action) noexcept
+        : SetupReport(error, action, std::string_view()) {}
     SetupReport(SetupError& error, const char* action, std::string_view name) noexcept;
+    /// About a segment, by its name if it has one.
+    SetupReport(SetupError& error, const char* action, const Segment& segment) noexcept
+        : SetupReport(error, action, segment.name().empty() ? std::string_view() : segment.name()) {}
 
     /// Sets code and text; `format` is printf's. Always false, for `return report.refuse(...)`.
     [[gnu::format(printf, 3, 4)]] bool refuse(std::error_code code, const char* format, ...) noexcept;

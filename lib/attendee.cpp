@@ -82,6 +82,11 @@ bool Attendee::arm_descriptor(bool& timer_came) noexcept {
     return newly_armed;
 }
 
+void Attendee::go_on(bool idle) noexcept {
+    const bool heard = !Events::was_unheard(*own_line_) || readable_.hears_knocks();
+    readable_.go_on(idle && heard, period_ns_);
+}
+
 /// Whether all who publish can make us hear, as far as we know. Who removed the name has struck; whether rm did is looked at with the
 /// timer, for it costs a system call.
 bool Attendee::is_bell_whole(bool timer_came) const noexcept {

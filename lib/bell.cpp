@@ -126,6 +126,7 @@ void call_everybody(const Segment& segment, std::size_t lane, EventLine<ShippedE
 }
 
 GuardedDescriptor hear_knocks(const Segment& segment) noexcept {
+    if (segment.name().empty()) return {};  // a memfd: it could be watched, but the kernel would tell nothing
     std::array<char, 48> link{};
     (void)std::snprintf(link.data(), link.size(), "/proc/thread-self/fd/%d", segment.descriptor());
     GuardedDescriptor knocks(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));

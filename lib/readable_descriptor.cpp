@@ -5,6 +5,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -88,8 +89,22 @@ void ReadableDescriptor::keep_readable() noexcept {
 }
 
 void ReadableDescriptor::start_timer(std::uint64_t first_ns, std::uint64_t period_ns) noexcept {
+    next_ns_ = period_ns;
+    set_timer(first_ns);
+}
+
+void ReadableDescriptor::go_on(bool idle, std::uint64_t period_ns) noexcept {
+    set_timer(next_ns_);
+    const std::uint64_t longest_ns = kLongest * period_ns;  // a period is a day at most
+    if (!idle)
+        next_ns_ = period_ns;
+    else if (next_ns_ < longest_ns)
+        next_ns_ = std::min(2 * next_ns_, longest_ns);
+}
+
+void ReadableDescriptor::set_timer(std::uint64_t ns) noexcept {
     if (!timer_.still_ours()) return;
-    const itimerspec times{.it_interval = time_of(period_ns), .it_value = time_of(first_ns)};
+    const itimerspec times{.it_interval = {}, .it_value = time_of(ns)};
     (void)::timerfd_settime(timer_.number(), 0, &times, nullptr);  // times in range: cannot fail
 }
 

@@ -116,8 +116,11 @@ class Attendee {
         Status found = attempt();
         for (int look = 1; newly_armed && is_not_yet(found) && look != kRecheckPolls; ++look)
             found = attempt();
+        if (timer_came && !newly_armed) go_on(found == Status::empty);
         return found;
     }
+    /// The timer again. `idle`: not even a message in another's hand.
+    void go_on(bool idle) noexcept;
     bool arm_descriptor(bool& timer_came) noexcept;
     [[nodiscard]] bool is_bell_whole(bool timer_came) const noexcept;
     void strike_bell() noexcept;

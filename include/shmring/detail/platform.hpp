@@ -32,7 +32,8 @@ struct FutexTarget {
 };
 inline constexpr std::size_t kMaxFutexTargets = 128;
 /// Sleeps while every word has its expected value (futex_waitv, Linux 5.16). Where the kernel lacks it, a sandbox
-/// refuses it, or there are more targets than it takes, all of them are looked at every millisecond.
+/// refuses it, or there are more targets than it takes, all of them are looked at: every millisecond at first, then after a
+/// quarter of the time for which nothing came, at most 32 ms.
 [[nodiscard]] FutexResult futex_wait_any(const FutexTarget* targets, std::size_t count,
                                          std::uint64_t deadline_ns) noexcept;
 /// Wakes up to `count` sleepers of `word`; returns how many there were.

@@ -27,10 +27,11 @@ class AwaitVerbs {
         return self().await_peer_by(deadline_after(timeout), stop);
     }
     template <class Clock, class Duration>
-    [[nodiscard]] Result<void> await_peer_until(std::chrono::time_point<Clock, Duration> deadline,
-                                                const std::stop_token& stop = {}) noexcept {
-        return call_until(deadline,
-                          [&](std::uint64_t ns) noexcept { return self().await_peer_by(ns, stop); });
+    [[nodiscard]] Result<void> await_peer_until(
+        std::chrono::time_point<Clock, Duration> deadline,
+        const std::stop_token& stop = {}) noexcept(kNothrowClock<Clock>) {
+        return wait_until(deadline,
+                          [&](std::uint64_t ns) noexcept { return self().await_peer_by(ns, stop).error(); });
     }
 
  protected:

@@ -458,7 +458,7 @@ TEST_F(MpmcByteRingCalls, WhatAKilledConsumerHadIsDeliveredAgainAndAKilledProduc
     EXPECT_EQ(ring.losses().lost, 0U);
     EXPECT_EQ(ring.losses().redelivered, 3U);
 }
-TEST_F(MpmcByteRingCalls, ABatchEndsWithTheMessageThatIsDeliveredAgain) {
+TEST_F(MpmcByteRingCalls, ABatchOfWhatIsDeliveredAgainIsOneMessage) {
     ring = Ring::anonymous(
         {.capacity_bytes = 1024, .delivery = Delivery::at_least_once, .liveness_period = 2ms});
     auto sender = ring.producer();
@@ -476,9 +476,11 @@ TEST_F(MpmcByteRingCalls, ABatchEndsWithTheMessageThatIsDeliveredAgain) {
     ASSERT_EQ(receiver.try_pop_n(buffer, messages).value_or(0), 1U);
     EXPECT_EQ(text_of(messages[0]), "once");
     EXPECT_EQ(receiver.redeliveries(), 1U);
-    ASSERT_EQ(receiver.try_pop_n(buffer, messages).value_or(0), 2U);
-    EXPECT_EQ(text_of(messages[1]), "thrice");
-    EXPECT_EQ(receiver.redeliveries(), 0U);
+    for (const char* text : {"twice", "thrice"}) {
+        ASSERT_EQ(receiver.try_pop_n(buffer, messages).value_or(0), 1U);
+        EXPECT_EQ(text_of(messages[0]), text);
+        EXPECT_EQ(receiver.redeliveries(), 0U);
+    }
 }
 std::size_t pushes_until_full(Ring::Producer& out) {
     std::size_t pushes = 0;

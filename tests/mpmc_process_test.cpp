@@ -261,6 +261,31 @@ TEST_F(MpmcProcess, ProducerDiedBeforeTheWakeUp) {
     die_writing(ring, 1, 1);  // published, and nobody was told
     EXPECT_TRUE(consumer.join().exited_with(0));
 }
+/// At at_least_once the wake-up goes ahead of the place: a producer that registers between the two hears of it by the handle's next call.
+TEST_F(MpmcProcess, AWakeUpThatCameTooEarlyIsMadeGoodByTheNextCallOfTheHandle) {
+    using Events = detail::EventCount<detail::ShippedEnv>;
+    auto ring = ring_of(1, Delivery::at_least_once);
+    auto& writable = control_of(ring).writable;
+    const auto waiters = [&] { return writable.word.load(std::memory_order_relaxed) & detail::kWaitersMask; };
+    auto out = ring.producer();
+    auto in = ring.consumer();
+    ASSERT_TRUE(out.push(1));
+    ASSERT_TRUE(in.pop());
+    (void)Events::register_waiter(writable);
+    EXPECT_EQ(in.try_pop().error(), Status::empty);
+    EXPECT_EQ(waiters(), 0U) << "the place is free, and who waits for it was not told";
+    ASSERT_TRUE(out.push(2));
+    ASSERT_TRUE(in.pop());
+    ASSERT_TRUE(out.push(3));
+    (void)Events::register_waiter(writable);
+    EXPECT_EQ(in.try_next()->redelivered(), false);  // and handed back, which tells
+    EXPECT_EQ(waiters(), 0U);
+    ASSERT_TRUE(out.push(4));
+    ASSERT_TRUE(in.pop());
+    (void)Events::register_waiter(writable);
+    in.detach();
+    EXPECT_EQ(waiters(), 0U) << "leaving is a call, too";
+}
 TEST_F(MpmcProcess, CloserDiedBeforeTheWakeUp) {
     auto ring = ring_of(2);
     ChildProcess consumer([&] {

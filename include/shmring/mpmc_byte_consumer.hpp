@@ -54,8 +54,8 @@ class MpmcByteRingConsumer
     MpmcByteRingConsumer() noexcept = default;
 
     /// Copies whole messages into `buffer`, one behind the other, as many as fit into it and into `messages`, each claimed by itself,
-    /// with one wake-up of the producers. messages[i] is where message i lies. One that is delivered again is the last of its batch, so
-    /// that redeliveries() speaks of it. Answers how many (at least one), or why none.
+    /// with one wake-up of the producers. messages[i] is where message i lies. At at_least_once it is one per call: what is delivered
+    /// again must stay in hand until the call is over. Answers how many (at least one), or why none.
     [[nodiscard]] Result<std::size_t> try_pop_n(std::span<std::byte> buffer,
                                                 std::span<std::span<std::byte>> messages) noexcept {
         std::size_t done = 0;
@@ -66,14 +66,16 @@ class MpmcByteRingConsumer
                 if (stopped_by != Status::ok) return done != 0 ? Status::ok : stopped_by;
                 messages[done++] = buffer.subspan(used, side_.length());
                 used += side_.length();
+                if (redelivers()) break;
                 side_.hand_back();
-                if (side_.deliveries() != 0) [[unlikely]]
-                    break;
             }
             return Status::ok;
         });
         if (status != Status::ok) return refused(status);
-        if (done != 0) moved_on(done);
+        if (redelivers() && done != 0)
+            take_over();
+        else if (done != 0)
+            moved_on(done);
         return done;
     }
     /// How many bytes the message takes that the last call found too large for its buffer.
@@ -89,7 +91,7 @@ class MpmcByteRingConsumer
         if (status != Status::ok) [[unlikely]]
             return refused(status);
         const Received what{side_.length(), side_.tag()};
-        give_back();
+        take_over();
         return what;
     }
     /// The container grows before anything is claimed, so that nothing is lost when it cannot.
@@ -128,6 +130,11 @@ class MpmcByteRingConsumer
         if (status == Status::too_large) left_there();
         return status;
     }
+    /// The message in hand is in the caller's memory: the last of a call.
+    void take_over() noexcept {
+        conclude(1, [this]() noexcept { side_.hand_back_all(); });
+    }
+    /// The caller is done with the message in hand.
     void give_back() noexcept {
         side_.hand_back();
         moved_on(1);

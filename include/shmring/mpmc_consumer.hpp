@@ -47,11 +47,14 @@ class MpmcRingConsumer
             this->once([&]() noexcept { return this->side_.claim(detail::most_at_once(messages.size())); });
         if (status != Status::ok) return status;
         const std::uint64_t count = this->side_.claimed().count;
+        const bool in_the_end = this->redelivers();
         for (std::uint64_t i = 0; i != count; ++i) {
             detail::ShippedEnv::copy_out(&messages[i], this->side_.payload(i), sizeof(T));
-            this->side_.hand_back(i);
+            if (!in_the_end) this->side_.hand_back(i);
         }
-        settled(count);
+        this->conclude(count, [&]() noexcept {
+            if (in_the_end) this->side_.hand_back_all();
+        });
         return static_cast<std::size_t>(count);
     }
     /// How often the message of the last call was in the hands of a consumer that died with it: 0 but for at_least_once.
@@ -64,11 +67,12 @@ class MpmcRingConsumer
     /// `call` gets the attempt and says how often to make it; the message is copied straight into the answer.
     template <class Call>
     [[nodiscard]] Result<T> popped(Call&& call) {
+        detail::Slot<detail::ShippedEnv> taken;
         Result<T> result(std::in_place, [&](void* to) {
-            return call([this, to]() noexcept { return this->side_.try_pop(to, sizeof(T)); });
+            return call([&, to]() noexcept { return this->side_.try_take(to, sizeof(T), taken); });
         });
         if (result) [[likely]]
-            this->moved_on(1);
+            this->conclude(1, [&]() noexcept { detail::free_slot(taken); });
         return result;
     }
     [[nodiscard]] auto preparing() noexcept {

@@ -101,8 +101,9 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
         std::size_t& done = taken_;
         done = 0;
         const Status owed = std::exchange(owed_, Status::ok);
+        const bool redelivers = *this && ring_.delivery() == Delivery::at_least_once;
         const Result<void> all = popping([&](auto& in) -> Result<void> {
-            return owed == Status::ok ? Lane::try_pop_n(in, values, done) : Result<void>(owed);
+            return owed == Status::ok ? Lane::try_pop_n(in, values, done, redelivers) : Result<void>(owed);
         });
         if (done != 0 && all.error() == Status::corrupt) owed_ = Status::corrupt;
         return all || done != 0 ? Result<std::size_t>(done) : all.error();

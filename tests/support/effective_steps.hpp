@@ -91,7 +91,8 @@ class EffectiveSteps {
             just_done_ = done.address;
         }
         changes_seen_ = changes;
-        if (done.is_system_call()) after_calls_.push_back(effective_);
+        is_behind_a_call_ = done.is_system_call();
+        if (is_behind_a_call_) after_calls_.push_back(effective_);
     }
     /// Or to wake somebody, which is the same call.
     [[nodiscard]] bool is_about_to_sleep() const {
@@ -101,6 +102,8 @@ class EffectiveSteps {
     [[nodiscard]] std::uint64_t effective() const { return effective_; }
     /// Where the last one is in the code, if it was effective.
     [[nodiscard]] std::uintptr_t just_done() const { return just_done_; }
+    /// Whether the last one was a system call.
+    [[nodiscard]] bool is_behind_a_call() const { return is_behind_a_call_; }
     /// All instructions by address.
     [[nodiscard]] const std::map<std::uintptr_t, Executed>& executed() const { return executed_; }
     /// How many there had been right after each system call.
@@ -111,6 +114,7 @@ class EffectiveSteps {
     Instruction next_{};
     std::uintptr_t just_done_ = kNoAddress;
     std::uint64_t changes_seen_ = 0;
+    bool is_behind_a_call_ = false;
     std::uint64_t instructions_ = 0;
     std::uint64_t effective_ = 0;
     std::map<std::uintptr_t, Executed> executed_{};

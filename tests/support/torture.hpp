@@ -44,6 +44,8 @@ struct TorturePath {
     Peer peer = Peer::at_hand;
     bool literally = false;  ///< after every instruction, not just after those that matter
     bool is_long = false;    ///< ten thousands of instructions, with the same system calls each time
+    bool each_step = is_soak();
+    bool in_place = false;  ///< a reader reads before it hands back: that call returns nothing
     /// The victim: marks the begin and the end of the operation by mark_for_stepping().
     std::function<void(const typename Kind::Ring&)> operation{};
     /// What happened before the victim came.
@@ -63,20 +65,35 @@ class Torture {
         std::string name = std::string(Kind::kName) + ": " + path.name;
         if (delivery == Delivery::at_least_once) name += ", at least once";
         if (path.literally) name += " (each instruction)";
+        std::uint64_t gone = 0;
         kill_at_each_step(
             {.name = name,
              .quarter = delivery == Delivery::at_least_once ? 2U : 0U,
              .literally = path.literally,
              .is_long = path.is_long,
-             .is_alone = path.peer == Peer::at_hand},
+             .is_alone = path.peer == Peer::at_hand,
+             .each_step = path.each_step},
             [&] { return Torture(path, delivery); },
             [](Torture& world, SteppedVictim& victim) { return world.kill(victim); },
-            [](Torture& world, const SteppedVictim& victim, bool finished, TortureReport& report) {
+            [&](Torture& world, const SteppedVictim& victim, bool finished, TortureReport& report) {
                 world.settle(victim, finished, report);
+                gone += finished ? 0 : world.gone_;
             });
+        // Where a writer sleeps, what it does when it wakes is taken for the victim's steps.
+        if (!path.literally && !path.in_place && !Kind::kHasSeats && path.peer != Peer::asleep) {
+            EXPECT_LE(gone, may_be_gone(path, delivery)) << name << ": dead in calls that had not returned";
+        }
     }
 
  private:
+    /// How many messages may go, uncounted, with all who die in the calls of a path: behind the last instruction that matters there is
+    /// only the return; at_least_once also between the places of a batch, and before the name goes. Behind each at most two die.
+    [[nodiscard]] static std::uint64_t may_be_gone(const TorturePath<Kind>& path, Delivery delivery) {
+        const std::uint64_t partly =
+            delivery == Delivery::at_least_once ? path.takes * (path.takes + 1) / 2 : 0;
+        return 2 * (path.takes + partly);
+    }
+
     Torture(const TorturePath<Kind>& path, Delivery delivery)
         : path_(path), delivery_(delivery), ring_(Kind::make(path.capacity, delivery)) {
         {
@@ -167,6 +184,7 @@ class Torture {
 
     SteppedChild::End kill(SteppedVictim& victim) {
         return victim.kill(ring_.segment(), log_->falls_asleep, [&] {
+            log_of_victim = &*log_;
             path_.operation(ring_);
             ::_exit(3);
         });
@@ -201,6 +219,15 @@ class Torture {
         EXPECT_EQ(found.first, "");
         report.lost += found.lost;
         report.repeated += found.repeated;
+        if constexpr (!Kind::kHasSeats) {
+            const std::uint64_t counted = delivery_ == Delivery::at_least_once ? 0 : ring_.losses().lost;
+            const bool in_its_call = path_.is_reader && log_->returned.load(std::memory_order_relaxed) == 0;
+            const std::uint64_t missing = in_its_call && path_.sends == 0 ? found.moved : 0;
+            gone_ = missing > counted ? missing - counted : 0;
+            if (!path_.in_place && victim.steps().is_behind_a_call()) {
+                EXPECT_EQ(gone_, 0U) << "handed back before a system call, in which it dies";
+            }
+        }
         victim.note_recovery(log_->progress_ns.load(std::memory_order_acquire), report);
         if (!closed && !testing::Test::HasFailure()) expect_exact_capacity();
     }
@@ -272,6 +299,7 @@ class Torture {
     Shared<TortureLog> log_{};
     std::optional<ChildProcess> peer_{};
     bool at_end_ = false;
+    std::uint64_t gone_ = 0;  // with the victim, and uncounted
 };
 
 }  // namespace shmring::test

@@ -177,6 +177,7 @@ struct EndsOf<Queue<T>> {
 template <class RingType, class WordsType>
 struct TortureKind : WordsType {
     using Ring = RingType;
+    static constexpr bool kSizesVary = !std::is_same_v<WordsType, ValueWords<std::uint64_t>>;
     using Out = typename EndsOf<Ring>::Out;
     using In = typename EndsOf<Ring>::In;
     static constexpr bool kIsQueue = EndsOf<Ring>::kAreOne;

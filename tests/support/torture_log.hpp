@@ -30,6 +30,7 @@ struct TortureLog {
     std::atomic<std::uint32_t> stop{0};    ///< for the helper: the victim is dead
     std::atomic<std::uint32_t> acted{0};   ///< the helper did its part
     std::atomic<std::uint32_t> falls_asleep{0};  ///< likewise: it stands in front of its futex call
+    std::atomic<std::uint32_t> returned{0};      ///< from the call of a victim that reads
 
     void add(const Taken& what) {
         const std::uint32_t at = count.load(std::memory_order_relaxed);  // ours
@@ -46,6 +47,9 @@ struct TortureLog {
         return all < kRoom ? all : static_cast<std::uint32_t>(kRoom);
     }
 };
+
+/// In the victim: where it says that its call returned.
+inline TortureLog* log_of_victim = nullptr;
 
 /// What was in the ring and what everybody did, by plan.
 struct TorturePlan {

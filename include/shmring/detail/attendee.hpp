@@ -81,6 +81,12 @@ class Attendee {
         if (Events::somebody_waits(*peer_line_)) [[unlikely]]
             wake_sleepers(*peer_line_, count);
     }
+    /// The same late: if there is still something for one who sleeps there.
+    template <class More>
+    void wake_overlooked_peer(More&& more) noexcept {
+        if (Events::somebody_waits(*peer_line_) && more()) [[unlikely]]
+            wake_sleepers(*peer_line_, 1);
+    }
     template <class More>
     void wake_own_side(More&& more) noexcept {
         if (Events::somebody_waits(*own_line_) && more()) [[unlikely]]

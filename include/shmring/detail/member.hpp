@@ -51,6 +51,11 @@ class Member : public Attendee {
         wake_peers(count);
         wake_own_side(more);
     }
+    /// Our wake-up went ahead of what it was for: one of the other side may have looked in between, and sleep beside it.
+    template <class More>
+    void wake_overlooked(More&& more) noexcept {
+        wake_overlooked_peer(more);
+    }
     /// We were woken for what we leave there: one of our own side may have a use for it.
     template <class More>
     void pass_on(More&& more) noexcept {

@@ -65,6 +65,7 @@ class MemberEnd {
                 side_.abandon();
                 moved_on(in_hand);
             }
+            look_for_overlooked();
             account();
         }
         member_.leave();
@@ -146,6 +147,7 @@ class MemberEnd {
         member_ = std::move(other.member_);
         side_ = other.side_;
         redelivers_ = other.redelivers_;
+        woke_ahead_ = other.woke_ahead_;
         accounted_ = other.accounted_;
         return *this;
     }
@@ -175,6 +177,7 @@ class MemberEnd {
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {
         const InCall here(occupied_, is_ours());
+        look_for_overlooked();
         auto whole = with_consequences(attempt);
         const Status found = member_.try_once(whole, repairing());
         if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, whole, repairing());
@@ -184,6 +187,7 @@ class MemberEnd {
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
                                  Attempt&& attempt) noexcept {
         const InCall here(occupied_, is_ours());
+        look_for_overlooked();
         auto whole = with_consequences(attempt);
         const Status found = member_.wait(
             deadline_ns, stop, whole, repairing(), [this]() noexcept { account(); }, more_here());
@@ -197,6 +201,7 @@ class MemberEnd {
     /// Whether a call that takes would not wait. Leaves the descriptor alone.
     [[nodiscard]] bool readable() noexcept {
         const InCall here(occupied_, is_ours());
+        look_for_overlooked();
         const auto peek = [this]() noexcept { return side_.peek(); };
         const Status status = member_.try_once(with_consequences(peek), repairing());
         return status != Status::empty && status != Status::busy;
@@ -216,6 +221,25 @@ class MemberEnd {
         side_.abandon();
         moved_on(1);
     }
+    /// The end of a call that took `count` messages out: it returns them next. `hand_back()`: the words of their places. Until then
+    /// they are somebody's who may die with them, so whatever takes time comes before.
+    ///
+    /// at_least_once: handing back is last, for then nobody can deliver them again. So the wake-up of who sleeps for the places goes
+    /// ahead of them, as the waiters expect (Waiter::await_announced), and our next call looks whether it came too early.
+    /// at_most_once: the name goes last, by which the dead one's messages are counted.
+    template <class HandBack>
+    void conclude(std::uint64_t count, HandBack&& hand_back) noexcept requires(kRole == Role::consumer) {
+        if (redelivers_) {
+            moved_on(count);
+            woke_ahead_ = true;
+            hand_back();
+        } else {
+            hand_back();
+            moved_on(count);
+        }
+        side_.settle();
+    }
+    [[nodiscard]] bool redelivers() const noexcept { return redelivers_; }
     /// While code of the user's reads the one message in hand. If that throws, the message is left as by a death: delivered again where
     /// the ring delivers again, else lost, and counted.
     class Reading {
@@ -240,6 +264,11 @@ class MemberEnd {
     Side side_{};
 
  private:
+    void look_for_overlooked() noexcept {
+        if (!woke_ahead_ || !member_.usable()) return;
+        woke_ahead_ = false;
+        member_.wake_overlooked([this]() noexcept { return side_.slots().has_room(); });
+    }
     /// A consumer that steps over what the dead or the undecided left makes room, whatever it finds behind it. And a stream has not
     /// ended before what a dead consumer had in hand was delivered again: who hears that it has may not ask again.
     template <class Attempt>
@@ -285,6 +314,7 @@ class MemberEnd {
 
     bool redelivers_ = false;
     Occupied occupied_{};
+    bool woke_ahead_ = false;  // in our last call
     std::uint64_t accounted_ = 0;
     std::optional<Blocker> seen_{};
     std::uint64_t seen_at_ns_ = 0;

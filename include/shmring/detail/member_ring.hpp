@@ -11,7 +11,8 @@
 namespace shmring {
 
 /// What deaths have cost so far, as far as it was repaired. For each process killed while it claimed or repaired, perhaps one claim too
-/// many. Not counted is what a consumer had handed back, and cleared its intent of, when it was killed before its pop returned.
+/// many. Not counted is what a consumer had handed back when it was killed in the very last instructions of its pop; at_least_once the
+/// places of a batch that it had handed back already.
 struct Losses {
     std::uint64_t skipped = 0;  ///< messages that were being written: their push had not returned
     std::uint64_t lost = 0;     ///< messages that were being read (at_most_once): their pop had not returned

@@ -131,19 +131,31 @@ class MpmcConsumer : public MpmcReader<Env, kShape, SlotExtent<Env, kShape>> {
         this->clear_claim();
     }
 
+    void hand_back_all() noexcept {
+        for (std::uint64_t i = 0; i != claimed_.count; ++i) hand_back(i);
+    }
+
     /// Whoever leaves with messages in hand is done with them.
     void abandon() noexcept {
-        for (std::uint64_t i = 0; i != claimed_.count; ++i) hand_back(i);
+        hand_back_all();
         settle();
     }
 
-    /// One message, copied.
-    [[nodiscard]] Status try_pop(void* message, std::size_t size) noexcept {
+    /// One message, copied and still in hand: free_slot(slot), then settle().
+    [[nodiscard]] Status try_take(void* message, std::size_t size, Slot<Env>& slot) noexcept {
         const Status ready = this->claim(1);
         if (ready != Status::ok) [[unlikely]]
             return ready;
-        const Slot<Env> slot = slots_.at(claimed_.first);
+        slot = slots_.at(claimed_.first);
         Env::copy_out(message, slots_.payload(slot), size);
+        return Status::ok;
+    }
+    /// One message, copied.
+    [[nodiscard]] Status try_pop(void* message, std::size_t size) noexcept {
+        Slot<Env> slot;
+        const Status ready = try_take(message, size, slot);
+        if (ready != Status::ok) [[unlikely]]
+            return ready;
         free_slot(slot);
         settle();
         return Status::ok;

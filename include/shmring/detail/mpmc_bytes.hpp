@@ -206,7 +206,12 @@ class MpmcByteConsumer : public MpmcReader<Env, kUnitSlot, UnitExtent<Env>> {
     [[nodiscard]] std::uint32_t length() const noexcept { return extent_.length(); }
     [[nodiscard]] std::uint32_t tag() const noexcept { return extent_.tag(); }
     void hand_back() noexcept {
-        free_places(slots_, claimed_.first, claimed_.count);
+        hand_back_all();
+        settle();
+    }
+    // The same in two steps.
+    void hand_back_all() noexcept { free_places(slots_, claimed_.first, claimed_.count); }
+    void settle() noexcept {
         this->clear_claim();
         ++read_;
     }

@@ -63,6 +63,13 @@ class MpmcSlots {
     [[nodiscard]] static std::byte* payload(const Slot<Env>& slot) noexcept {
         return slot.base() + kShape.payload_offset;
     }
+    /// Whether the place that producers claim next is free. A hint.
+    [[nodiscard]] bool has_room() const noexcept {
+        const std::uint64_t tail = control_->tail.load(relaxed);
+        if (tail >= kMaxPosition) return true;
+        const Slot<Env> slot = at(tail);
+        return slot.read() == slot.when(SlotState::free);
+    }
     /// How many positions from `first` on, at most `most`, have the word of their lap's `state`.
     [[nodiscard]] std::uint64_t run(std::uint64_t first, std::uint64_t most, SlotState state) const noexcept {
         std::uint64_t count = 0;

@@ -19,12 +19,7 @@ class MpmcWriter {
 
     [[nodiscard]] const Claimed& claimed() const noexcept { return claimed_; }
     /// Whether the place after the last claimed one is free: a producer that sleeps may be woken for it.
-    [[nodiscard]] bool more() const noexcept {
-        const std::uint64_t tail = slots_.control().tail.load(relaxed);  // a hint
-        if (tail >= kMaxPosition) return true;
-        const Slot<Env> slot = slots_.at(tail);
-        return slot.read() == slot.when(SlotState::free);
-    }
+    [[nodiscard]] bool more() const noexcept { return slots_.has_room(); }
     [[nodiscard]] const MpmcSlots<Env, kShape>& slots() const noexcept { return slots_; }
 
  protected:

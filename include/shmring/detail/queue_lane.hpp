@@ -46,12 +46,14 @@ struct FixedLane : FixedCalls<T> {
         }
         return {};
     }
-    [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values,
-                                                std::size_t& done) noexcept {
+    /// `redelivers`: by one claim, which stays in hand until the call is over.
+    [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values, std::size_t& done,
+                                                bool redelivers) noexcept {
         while (done != values.size()) {
             const Result<std::size_t> popped = in.try_pop_n(values.subspan(done));
             if (!popped) return popped.error();
             done += *popped;
+            if (redelivers) break;
         }
         return {};
     }
@@ -91,8 +93,11 @@ struct CodecLane : CodecCalls<T> {
                 return pushed;
         return {};
     }
-    [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values, std::size_t& done) {
-        for (; done != values.size(); ++done)
+    /// `redelivers`: one, for it is a claim.
+    [[nodiscard]] static Result<void> try_pop_n(Consumer& in, std::span<T> values, std::size_t& done,
+                                                bool redelivers) {
+        const std::size_t most = redelivers && values.size() > 1 ? 1 : values.size();
+        for (; done != most; ++done)
             if (const Result<Received> popped = in.try_pop_value(values[done]); !popped)
                 return popped.error();
         return {};

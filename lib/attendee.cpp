@@ -9,9 +9,9 @@
 namespace shmring::detail {
 
 bool Attendee::attend(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
-                      SetupError& error) noexcept {
+                      SetupError& error, Past past) noexcept {
     std::error_code code;
-    Participant participant = Participant::attach(*segment, role, code);
+    Participant participant = Participant::attach(*segment, role, code, past);
     if (code) {
         SetupReport report(error, "join", *segment);
         return refuse_attach(report, code, segment->geometry().participant_count);

@@ -13,7 +13,7 @@ Member Member::join(std::shared_ptr<Segment> segment, Role role, const WaitPolic
                     SetupError& error) noexcept {
     Member member;
     auto& control = *reinterpret_cast<Control*>(segment->at(segment->geometry().control_offset));
-    if (!member.attend(std::move(segment), role, policy, error)) return member;
+    if (!member.attend(std::move(segment), role, policy, error, Past::to_be_settled)) return member;
     member.control_ = &control;
     member.wait_at(control.readable, control.writable);
     return member;

@@ -1,8 +1,13 @@
 // Taking a record, giving it back, and asking whether a holder lives.
 //
+// Whoever takes a dead one's record first says, by its incarnation, that the dead one's holding is over; anybody may, for the free lock
+// proves it. So whoever holds the lock and is stopped before it stored its own incarnation keeps nobody from finding the dead one dead,
+// and repairing what it left; nor does one that has not settled yet what the dead one had named (announce()).
+//
 // What a death leaves behind, by the moment it comes:
-//   after the lock was taken          a record as its former holder left it; the lock is free again
-//   while the record is filled in     the former incarnation with some of the new identity, for people only
+//   after the dead holder was retired an even incarnation and a free lock: a record given back, with what the dead one had named
+//   after the lock was taken          the same; the lock is free again
+//   while the record is filled in     the same with some of the new identity, for people only
 //   after the incarnation was stored  an odd incarnation and a free lock: a dead holder
 //   in detach(), before its store     the same
 //   after that store                  an even incarnation and a free lock: a record given back
@@ -88,9 +93,8 @@ Life ParticipantTable::life_of(ParticipantId id) const noexcept {
         // free is enough.
         case platform::LockState::free:
             return Life::dead;
-        // Held, but by whom? A successor could have come between the two questions. It stores its number
-        // right after it got the lock, so a number still unchanged now means the holder, or a successor that
-        // is just about to store.
+        // Held, but by whom? A successor makes the number even before it takes the lock, so one that is unchanged means the holder (or a
+        // successor that could not ask before, and is about to make it even).
         case platform::LockState::held:
             return holding_goes_on() ? Life::alive : Life::dead;
         case platform::LockState::unknown:
@@ -131,11 +135,13 @@ Participant& Participant::operator=(Participant&& other) noexcept {
     return *this;
 }
 
-Participant Participant::attach(const Segment& segment, Role role, std::error_code& error) noexcept {
-    return attach(ParticipantTable(segment), role, error);
+Participant Participant::attach(const Segment& segment, Role role, std::error_code& error,
+                                Past past) noexcept {
+    return attach(ParticipantTable(segment), role, error, past);
 }
 
-Participant Participant::attach(const ParticipantTable& table, Role role, std::error_code& error) noexcept {
+Participant Participant::attach(const ParticipantTable& table, Role role, std::error_code& error,
+                                Past past) noexcept {
     Participant participant = blank(table, error);
     if (error) return participant;
     // Each begins somewhere else, so that many who come at once do not queue at the same record. Records that
@@ -147,7 +153,13 @@ Participant Participant::attach(const ParticipantTable& table, Role role, std::e
             const std::uint64_t seen =
                 table.record(index).incarnation.load(relaxed);  // a hint; the lock decides
             if (only_given_back && is_held(seen)) continue;
-            if (participant.try_take(index, role, Leases::none, error) || error) return participant;
+            if (!participant.try_take(index, role, Leases::none, error)) {
+                if (error) return participant;
+                continue;
+            }
+            const bool is_settled = past == Past::none || table.record(index).intent.load(relaxed) == 0;
+            if (is_settled) participant.announce();  // nobody names anything in it while the lock is ours
+            return participant;
         }
     }
     error = make_error_code(errc::participants_exhausted);
@@ -168,37 +180,49 @@ Participant Participant::blank(const ParticipantTable& table, std::error_code& e
 Participant Participant::adopt(const ParticipantTable& table, std::uint32_t index, Role role,
                                std::error_code& error) noexcept {
     Participant participant = blank(table, error);
-    if (!error) (void)participant.try_take(index, role, Leases::any, error);
+    if (!error && participant.try_take(index, role, Leases::any, error)) participant.announce();
     return participant;
 }
 
-/// False without an error: somebody else holds the record, or it has a lease, which is not for everybody to take over.
+/// False: somebody holds the record. Asking costs a tenth of trying; any other answer than "held" is for take() to find out.
+bool Participant::retire_dead_holder(std::uint32_t index) const noexcept {
+    auto& incarnation = table_.record(index).incarnation;
+    std::uint64_t seen = incarnation.load(acquire);  // [attach] acquire side: a holder had its lock before
+    const auto state = platform::probe_lock(table_.descriptor_, table_.file_, table_.lock_byte(index));
+    if (state == platform::LockState::held) return false;
+    // Free, and so was it with this very number: who had it is dead, and nobody else ever has it.
+    if (state == platform::LockState::free && is_held(seen))
+        (void)incarnation.compare_exchange_strong(seen, seen + 1, release,
+                                                  relaxed);  // [detach] release side, for the dead
+    return true;
+}
+
+/// False without an error: somebody else holds the record, or it has a lease, which is not for everybody to take over. To be announced.
 bool Participant::try_take(std::uint32_t index, Role role, Leases leases, std::error_code& error) noexcept {
     if (!table_.crash_recovery()) return claim_unlocked(index, role);
-    const std::uint64_t byte = table_.lock_byte(index);
-    // Asking costs a tenth of trying. Any other answer than "held" is for take() to find out.
-    if (platform::probe_lock(table_.descriptor_, table_.file_, byte) == platform::LockState::held)
-        return false;
-    lock_ = platform::LivenessLock::take(table_.descriptor_, table_.file_, byte, error);
+    Record& record = table_.record(index);
+    if (leases == Leases::none && record.lease.load(relaxed) != 0) return false;  // a hint
+    if (!retire_dead_holder(index)) return false;
+    lock_ = platform::LivenessLock::take(table_.descriptor_, table_.file_, table_.lock_byte(index), error);
     if (!lock_.held()) {
         if (error == std::errc::resource_unavailable_try_again) error.clear();  // another was quicker
         return false;
     }
     // As others will ask: what does not show now would never show, and waits behind our death would not end.
-    if (platform::probe_lock(table_.descriptor_, table_.file_, byte) != platform::LockState::held) {
+    if (platform::probe_lock(table_.descriptor_, table_.file_, table_.lock_byte(index)) !=
+        platform::LockState::held) {
         lock_.release();
         error = std::make_error_code(std::errc::no_lock_available);
         return false;
     }
-    Record& record = table_.record(index);
-    const std::uint64_t mine = next_holding(record.incarnation.load(acquire));  // [detach] acquire side
+    const std::uint64_t before = record.incarnation.load(acquire);    // [detach] acquire side
     if (leases == Leases::none && record.lease.load(relaxed) != 0) {  // the lock is ours: nobody sets it now
         lock_.release();
         return false;
     }
+    if (is_held(before)) record.incarnation.store(before + 1, release);  // [detach] release side: died since
     introduce(record, role);
-    record.incarnation.store(mine, release);  // [attach] release side
-    own(index, mine);
+    own(index, next_holding(before));
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <thread>
 
+#include "shmring/mpmc_ring.hpp"
 #include "support/child_process.hpp"
 #include "support/crowd_byte_traffic.hpp"
 #include "support/crowd_death.hpp"
@@ -25,6 +26,7 @@
 #include "support/crowd_traffic.hpp"
 #include "support/pid_namespace.hpp"
 #include "support/shared.hpp"
+#include "support/single_step.hpp"
 #include "support/soak.hpp"
 #include "support/stepped_crowd.hpp"
 
@@ -211,6 +213,48 @@ TYPED_TEST(MpmcStop, AClaimerInAnotherPidNamespaceIsSeenToLiveAndToDie) {
     EXPECT_EQ(this->pop_within(in, 20s), Status::ok);
     EXPECT_EQ(ring.losses().skipped, 1U);
     EXPECT_TRUE(outside.join().exited_with(8));
+}
+
+/// To all others the dead one is dead as long as its record is not a living one's, and what it had named is theirs to repair, too.
+TEST(MpmcNewcomer, ThatIsStoppedAnywhereWhileItTakesADeadOnesRecordStallsNobody) {
+    using Ring = MpmcRing<std::uint64_t>;
+    using End = SteppedChild::End;
+    std::uint64_t calls = 0;
+    for (End end = End::on_the_way; end != End::finished; ++calls) {
+        SCOPED_TRACE("stopped before system call " + std::to_string(calls));
+        const Ring ring = Ring::anonymous({.capacity = 8, .participants = 2, .liveness_period = 1h});
+        auto in = ring.consumer();
+        ChildProcess dead([&] {
+            auto out = ring.producer();
+            const auto claim = out.try_claim();
+            ::raise(claim ? SIGKILL : SIGTERM);
+            return 3;
+        });
+        ASSERT_TRUE(dead.join().killed_by(SIGKILL));
+        std::uint64_t seen = 0;
+        const auto is_time = [&](const ChildProcess& child) {
+            return SteppedChild::is_at_system_call(child) && seen++ == calls;
+        };
+        const auto come = [&] {
+            mark_for_stepping();
+            auto out = ring.producer();
+            mark_for_stepping();
+            if (!out.try_push(9)) ::_exit(4);
+        };
+        end = SteppedChild::stop_when(is_time, come, [&] {
+            (void)in.recover();
+            EXPECT_EQ(ring.losses().skipped, 1U);
+            EXPECT_EQ(in.try_pop().error(), Status::empty) << "the dead one's claim is in the way";
+            EXPECT_FALSE(in.blocker());
+        });
+        if (end == End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
+        ASSERT_NE(end, End::failed);
+        EXPECT_EQ(in.try_pop().value_or(0), 9U) << "the newcomer goes on";
+        EXPECT_EQ(ring.losses().skipped, 1U);
+        if (testing::Test::HasFailure()) return;
+    }
+    if (calls == 1) GTEST_SKIP() << "no system call is recognised here";
+    EXPECT_GE(calls, 10U);
 }
 
 }  // namespace

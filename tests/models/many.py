@@ -11,6 +11,8 @@ from explorer import Broken
 from memory import AT_REST, DEAD, READ, WRITE, Own, Shared, put
 from repair import Repair
 
+COMING = "coming"    # has a dead one's record, and to all others it is dead still
+
 
 class Many(Claims, Repair):
     """`records`: a role per record, and for producers what they send. `takers`: those who may take the records of the dead, in turn.
@@ -140,7 +142,7 @@ class Many(Claims, Repair):
             p = Own(own)
             which = p.index if step == "ask_owner" else p.living
             _, holding, alive = Shared(shared).holders[which]
-            alive = alive is not False
+            alive = alive is not False and alive != COMING
             return (alive,) if holding == p.holding else (alive, False) if alive else (False,)
         return (None,)
 
@@ -153,9 +155,9 @@ class Many(Claims, Repair):
         """For a repair to do. One that begins earlier only reads until there is: `early` lets it."""
         if s.crashes == 0:
             return False
-        if s.forgotten != s.remembered or any(intent and not holder[2] for intent, holder in zip(s.intents, s.holders)):
+        if s.forgotten != s.remembered or any(intent and holder[2] in (False, COMING) for intent, holder in zip(s.intents, s.holders)):
             return True
-        named = [intent for intent, holder in zip(s.intents, s.holders) if intent and holder[2]]
+        named = [intent for intent, holder in zip(s.intents, s.holders) if intent and holder[2] not in (False, COMING)]
         for at in range(max(s.tail - self.capacity, 0), s.tail):
             word = self.read(s, at)
             side = WRITE if word == self.free(at) else READ if at < s.head and word != self.free_again(at) else None
@@ -190,10 +192,11 @@ class Many(Claims, Repair):
         if s.takes == len(self.takers):
             return []
         role, left = self.takers[s.takes]
-        s.holders = put(s.holders, me, (role, s.holders[me][1] + 1, True))
         s.takes += 1
         p = self.fresh(role, left)
+        s.holders = put(s.holders, me, (role, s.holders[me][1] + 1, True))
         if s.intents[me] is not None:
+            s.holders = put(s.holders, me, (role, s.holders[me][1] - 1, COMING))
             self.start_repair(s, p, me, True)
             if self.variant == "taker-clears-first":
                 p.step, p.phase = "drop_old_intent", "before"
@@ -234,7 +237,13 @@ class Many(Claims, Repair):
             self.start_repair(s, p, me, True)
         else:
             self.rest(p)
+            p.step = "say_that_it_lives"
         return "clears the old intent"
+
+    def say_that_it_lives(self, s, p, me):
+        s.holders = put(s.holders, me, (p.role, s.holders[me][1] + 1, True))
+        self.rest(p)
+        return "stores its incarnation"
 
     def is_won(self, s, intent):
         side, at, _, delivery = intent

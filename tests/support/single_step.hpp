@@ -63,8 +63,15 @@ class SteppedChild {
     /// The same, but it stands still while `meanwhile` runs, and then goes on to its end, which must be a success.
     template <class Body, class Meanwhile>
     [[nodiscard]] static End stop_after(std::uint64_t instructions, Body&& body, Meanwhile&& meanwhile) {
+        std::uint64_t done = 0;
+        return stop_when([&](const ChildProcess&) { return done++ == instructions; }, body, meanwhile);
+    }
+
+    /// The same, but it stands still as soon as `is_time(child)`.
+    template <class Body, class IsTime, class Meanwhile>
+    [[nodiscard]] static End stop_when(IsTime&& is_time, Body&& body, Meanwhile&& meanwhile) {
         ChildProcess child = traced(body);
-        const End end = step(child, instructions);
+        const End end = step_until(child, is_time);
         if (end == End::cannot_be_traced || end == End::failed) return end;
         meanwhile();
         if (end == End::on_the_way && stop_after(child, PTRACE_CONT) != SIGSTOP) return End::failed;

@@ -45,7 +45,7 @@ class Attendee {
 
     /// Takes a record in `segment`.
     [[nodiscard]] bool attend(std::shared_ptr<Segment> segment, Role role, const WaitPolicy& policy,
-                              SetupError& error) noexcept;
+                              SetupError& error, Past past = Past::none) noexcept;
     /// Where consumers and where producers sleep: after attend(), which said what we are. `lane`: whose bell is struck.
     void wait_at(Line& readable, Line& writable, std::size_t lane = 0) noexcept {
         lane_ = lane;

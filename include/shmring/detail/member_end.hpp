@@ -166,13 +166,15 @@ class MemberEnd {
         settle_past_of(member_.participant());
     }
     /// Of a record that was just taken: what its former holder had named is repaired with the name still there, and then the name goes.
+    /// Until then the record is a dead one's to everybody, who repair it, too, and need not wait for us.
     void settle_past_of(const Participant& taken) noexcept {
         auto& intent = taken.record().intent;
-        if (intent.load(relaxed) == 0) return;  // our own word
+        if (taken.is_announced() && intent.load(relaxed) == 0) return;  // our own words
         const ParticipantRoll roll(taken, true);
         if (recovery(roll).run()) member_.wake_all();
         recovery(roll).forget(taken.id().index());
         intent.store(0, release);  // [intent] release side
+        taken.announce();
     }
     template <class Attempt>
     [[nodiscard]] Status once(Attempt&& attempt) noexcept {

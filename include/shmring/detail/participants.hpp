@@ -74,8 +74,7 @@ class ParticipantTable {
     [[nodiscard]] std::uint32_t count_living(Role role) const noexcept;
     /// Dead: this holding of the record is over, by detach() or by death. An id that nobody can hold is
     /// `dead`, too. Unknown: no crash recovery and no detach() seen, or the descriptor is not our file any
-    /// more. Nobody may take that for a death. Alive may be out of date when it arrives, and is briefly wrong
-    /// while a successor takes the dead one's record; dead is final.
+    /// more. Nobody may take that for a death. Alive may be out of date when it arrives; dead is final.
     [[nodiscard]] Life life_of(ParticipantId id) const noexcept;
 
  private:
@@ -91,6 +90,9 @@ class ParticipantTable {
     platform::FileIdentity file_{};
 };
 
+/// Whether what the former holder of a record named in it may concern others, and is settled before the new one says that it lives.
+enum class Past { none, to_be_settled };
+
 /// One held record. Move-only; the destructor gives it back, except in a forked child, where it does nothing.
 /// Used by one thread at a time; it may end in another thread than it began in.
 ///
@@ -105,14 +107,22 @@ class Participant {
 
     /// Takes a free record, one that was given back rather than one whose holder died.
     /// errc::participants_exhausted when live handles hold them all; otherwise what the system said.
-    [[nodiscard]] static Participant attach(const ParticipantTable& table, Role role,
-                                            std::error_code& error) noexcept;
-    [[nodiscard]] static Participant attach(const Segment& segment, Role role,
-                                            std::error_code& error) noexcept;
+    /// to_be_settled: where the record names something still, it is a dead one's to all others until announce().
+    [[nodiscard]] static Participant attach(const ParticipantTable& table, Role role, std::error_code& error,
+                                            Past past = Past::none) noexcept;
+    [[nodiscard]] static Participant attach(const Segment& segment, Role role, std::error_code& error,
+                                            Past past = Past::none) noexcept;
     /// Takes this record, whose holder died or left it behind, with the lease that is in it. Empty without an error: somebody else
     /// holds it. Only with crash recovery.
     [[nodiscard]] static Participant adopt(const ParticipantTable& table, std::uint32_t index, Role role,
                                            std::error_code& error) noexcept;
+    [[nodiscard]] bool is_announced() const noexcept {
+        return record_->incarnation.load(relaxed) == id_.incarnation();  // our own word
+    }
+    /// Whoever finds this record from here on finds us, alive.
+    void announce() const noexcept {
+        record_->incarnation.store(id_.incarnation(), release);  // [attach] release side
+    }
     void detach() noexcept;
     /// Lets the record go as a death would: what is named in it is for others to settle. Only with crash recovery.
     void leave_behind() noexcept;
@@ -128,6 +138,7 @@ class Participant {
 
  private:
     enum class Leases { none, any };  // which records suit us
+    [[nodiscard]] bool retire_dead_holder(std::uint32_t index) const noexcept;
     [[nodiscard]] bool try_take(std::uint32_t index, Role role, Leases leases,
                                 std::error_code& error) noexcept;
     [[nodiscard]] static Participant blank(const ParticipantTable& table, std::error_code& error) noexcept;

@@ -57,6 +57,8 @@ struct JoinableQueueOptions {
     /// at_least_once, for types whose size varies: bytes of the largest task; 0: capacity_bytes / capacity. So much is kept for each
     /// participant.
     std::uint64_t max_task_bytes = 0;
+    /// As in QueueOptions. Workers get what is left, and what dead workers leave, then closed.
+    bool ends_with_last_producer = false;
     std::uint32_t participants =
         detail::kDefaultParticipants;  ///< as in RingOptions, and one for each task in hand
     std::chrono::nanoseconds liveness_period = std::chrono::milliseconds(100);  ///< as in RingOptions

@@ -52,16 +52,6 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
     [[nodiscard]] Queue attach() const { return Queue(segment_); }
     /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted, or errc::not_owner
     /// in a forked child whose parent uses this handle.
-    /// From here on, and until it detaches, this is an explicit producer: see QueueOptions::ends_with_last_producer.
-    void bind_producer() {
-        if (!out_) out_ = ring_.producer(policy_);
-        if (!detail::RingAccess::make_explicit(out_)) detail::throw_foreign_handle();
-    }
-    void bind_producer(std::error_code& code) noexcept {
-        code.clear();
-        if (!out_) out_ = ring_.producer(policy_, code);
-        if (!code && !detail::RingAccess::make_explicit(out_)) code = make_error_code(errc::not_owner);
-    }
     void bind_consumer() {
         if (!in_) in_ = ring_.consumer(policy_);
         if (!in_.usable()) detail::throw_foreign_handle();

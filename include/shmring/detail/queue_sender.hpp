@@ -32,6 +32,19 @@ class QueueSender {
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(ring_); }
 
+    /// Takes a record now that would be taken at first use. Throws std::system_error: errc::participants_exhausted, or errc::not_owner
+    /// in a forked child whose parent uses this handle.
+    /// From here on, and until it detaches, this is an explicit producer: see ends_with_last_producer of the queue's options.
+    void bind_producer() {
+        if (!out_) out_ = ring_.producer(policy_);
+        if (!RingAccess::make_explicit(out_)) throw_foreign_handle();
+    }
+    void bind_producer(std::error_code& code) noexcept {
+        code.clear();
+        if (!out_) out_ = ring_.producer(policy_, code);
+        if (!code && !RingAccess::make_explicit(out_)) code = make_error_code(errc::not_owner);
+    }
+
     /// Puts a copy of `value` into the queue: full, closed, or, at once, too_large: its Codec writes more than max_value_bytes().
     [[nodiscard]] Result<void> try_push(const T& value) noexcept {
         return sending(value, [&](auto& out) noexcept { return Lane::try_push(out, value); });

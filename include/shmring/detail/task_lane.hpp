@@ -22,6 +22,7 @@ template <class Lane>
     SegmentSpec spec = Lane::spec({.capacity = options.capacity,
                                    .capacity_bytes = options.capacity_bytes,
                                    .delivery = Delivery::at_least_once,
+                                   .ends_with_last_producer = options.ends_with_last_producer,
                                    .participants = options.participants,
                                    .liveness_period = options.liveness_period});
     spec.kind = kind;

@@ -43,8 +43,13 @@ void Workbench::leave() noexcept {
 
 void Workbench::abandon(Desk& desk, LeaseWord task) noexcept {
     if (!desk.has(task)) return;
-    if (leases_.records().crash_recovery()) return desk.abandon();
-    // Nobody could prove that we are gone, and so nobody could take it over.
+    // Without crash recovery nobody could prove that we are gone, and so nobody could take it over.
+    if (leases_.records().crash_recovery() && leases_.redelivers() &&
+        task.deliveries() != LeaseWord::kMaxDeliveries) {
+        desk.abandon();
+        if (++left_behind_ >= most_left_behind()) begin_round();
+        return;
+    }
     desk.give_up();
     wake_joiners();
 }
@@ -78,7 +83,7 @@ Desk* Workbench::another_desk() noexcept {
     Desk* const place = empty_place();
     if (place == nullptr) return nullptr;
     std::error_code code;
-    Participant participant = Participant::attach(leases_.records(), Role::desk, code);
+    Participant participant = Participant::attach(leases_.records(), Role::desk, code, Past::to_be_settled);
     if (code) {
         why_no_desk_ = status_of_refusal(code);
         return nullptr;

@@ -147,6 +147,58 @@ TEST_F(JoinableDesk, AWorkerTakesOverAnyNumberOfTasksAndKeepsAFewRecords) {
     EXPECT_TRUE(queue.join_for(5s));
     EXPECT_LE(records_held(queue), 6U) << "a sender, two workers, a desk each, and what was left behind last";
 }
+/// All of them, and no more than a period passes before the first.
+TEST_F(JoinableDesk, AllTasksOfADeadWorkerComeWithinOnePeriodAndNotOneOfThemAPeriod) {
+    constexpr std::uint64_t kTasks = 30;
+    auto queue = JoinableQueue<std::uint64_t>::anonymous(
+        {.capacity = kTasks, .delivery = Delivery::at_least_once, .participants = 64, .liveness_period = 1s});
+    for (std::uint64_t i = 0; i != kTasks; ++i) ASSERT_TRUE(queue.push(i));
+    die_with_tasks(queue, kTasks);
+    auto worker = queue.attach();
+    const auto start = std::chrono::steady_clock::now();
+    for (std::uint64_t i = 0; i != kTasks; ++i) {
+        const auto task = worker.try_pop_for(60s);
+        ASSERT_TRUE(task) << i;
+        EXPECT_EQ(task->redeliveries(), 1U);
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 15s) << "a period each";
+    EXPECT_TRUE(queue.join_for(5s));
+}
+TEST_F(JoinableDesk, TasksThatALivingWorkerAbandonsLeaveTheRecordsToOthers) {
+    auto queue = JoinableQueue<std::uint64_t>::anonymous(
+        {.capacity = 1000, .delivery = Delivery::at_least_once, .participants = 64, .liveness_period = 1h});
+    for (std::uint64_t i = 0; i != 1000; ++i) ASSERT_TRUE(queue.push(i));
+    auto worker = queue.attach();
+    for (int i = 0; i != 900; ++i) {
+        auto task = worker.try_pop();
+        ASSERT_TRUE(task) << to_string(task.error()) << " after " << i;
+        i % 7 == 0 ? task->abandon() : task->done();
+        ASSERT_LE(records_held(queue), 12U);
+    }
+    EXPECT_TRUE(queue.attach().push(1));
+    EXPECT_TRUE(queue.attach().try_pop());
+}
+TEST_F(JoinableDesk, ATaskThatIsAbandonedAgainAndAgainComesOnceInARound) {
+    auto queue = JoinableQueue<std::uint64_t>::anonymous(
+        {.capacity = 4, .delivery = Delivery::at_least_once, .liveness_period = 1h});
+    ASSERT_TRUE(queue.push(1));
+    int times = 0;
+    for (int i = 0; i != 1000; ++i) {
+        auto task = queue.try_pop();
+        if (!task) continue;
+        ++times;
+        task->abandon();
+    }
+    EXPECT_LE(times, 2) << "its deliveries are used up by one worker that has nothing else";
+    EXPECT_EQ(queue.unfinished(), 1U);
+}
+TEST_F(JoinableDesk, ATaskAbandonedWhereNoneIsDeliveredAgainIsCountedAtOnce) {
+    auto queue = JoinableQueue<std::uint64_t>::anonymous({.capacity = 4, .liveness_period = 1h});
+    ASSERT_TRUE(queue.push(1));
+    queue.pop()->abandon();
+    EXPECT_EQ(queue.losses().lost, 1U);
+    EXPECT_EQ(queue.join_for(0s).error(), Status::peer_lost);
+}
 
 // ---- guards and detach -----------------------------------------------------------------------------------------------
 

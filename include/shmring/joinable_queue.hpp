@@ -263,7 +263,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         detail::Desk* adopted = nullptr;
         detail::Desk* free = bench_->free_desk(settle_past);
         if (free == nullptr) [[unlikely]] {
-            adopted = bench_->adopt(in_ring);  // it may be the dead who hold all the records
+            adopted = bench_->adopt_any(in_ring);  // it may be the dead who hold all the records
             if (adopted == nullptr) free = bench_->free_desk(settle_past);
             if (adopted == nullptr && free == nullptr) return bench_->why_no_desk();
         }
@@ -274,7 +274,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             if (adopted != nullptr) return Status::ok;
             const Status status = in_.claim();
             // Who hears that the queue has ended may not ask again.
-            if (status == Status::closed) adopted = bench_->adopt(in_ring);
+            if (status == Status::closed) adopted = bench_->adopt_any(in_ring);
             return adopted != nullptr ? Status::ok : status;
         };
         if (const Status status = call(attempt); status != Status::ok) return status;
@@ -331,7 +331,7 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     /// Only counts: a task that is to be delivered again needs a worker.
     void settle_the_dead() noexcept {
         if (bench_->leases().redelivers()) return;
-        (void)bench_->adopt(ring_holds());
+        (void)bench_->adopt_any(ring_holds());
     }
 
     detail::TaskReader<Lane> in_{};

@@ -1,6 +1,7 @@
 // The desks of one handle of a joinable queue: as many as it has tasks in hand. And what every handle does for those of the dead.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +32,7 @@ class Workbench {
     void leave() noexcept;
 
     /// A desk without a task; null: all kMaxDesks hold one, or no record was free. `settle_past(participant)`: repairs what the
-    /// former holder of its record had named in the ring, and would now be taken for a living one's.
+    /// former holder of its record had named in the ring, and announces it.
     template <class SettlePast>
     [[nodiscard]] Desk* free_desk(SettlePast&& settle_past) noexcept {
         if (desks_[0] && desks_[0].is_free()) [[likely]]
@@ -59,19 +60,29 @@ class Workbench {
     /// Why free_desk() had none last: overflow (our hands are full, or every record is held), or unavailable.
     [[nodiscard]] Status why_no_desk() const noexcept { return why_no_desk_; }
 
-    /// Whether a liveness period has passed since it last had. By the coarse clock at each pop, whether it finds a task or not: where tasks
-    /// take long, there are few.
+    /// Whether the desks of the dead are to be looked at: in a round of all of them, which begins when a liveness period has passed since
+    /// the last one, or we have left many tasks to others ourselves. By the coarse clock at each pop, whether it finds a task or not:
+    /// where tasks take long, there are few.
     [[nodiscard]] bool is_time_to_look() noexcept {
-        return looks_.due(segment_->geometry().liveness_period_ns);
+        if (is_in_round()) return true;
+        if (!looks_.due(segment_->geometry().liveness_period_ns)) return false;
+        begin_round();
+        return true;
     }
-    /// Looks after the desks of the dead. Where their tasks are not delivered again, counts them as lost. Where they are, takes over
-    /// one, with its task, instead of a free desk of ours, if we have one: null if there is none. `in_ring(word)`: whether that
-    /// task's place in the ring was not handed back, so that it is the ring's to deliver.
+    void begin_round() noexcept {
+        next_look_ = 0;
+        left_behind_ = 0;
+    }
+    /// Goes on with a round. Where the tasks of the dead are not delivered again, counts them as lost. Where they are, takes over the
+    /// next one, with its desk, instead of a free desk of ours, if we have one: null if there is none. So a round comes to each task
+    /// once, also to one that is left to others again. `in_ring(word)`: whether that task's place in the ring was not handed back, so
+    /// that it is the ring's to deliver.
     template <class InRing>
     [[nodiscard]] Desk* adopt(InRing&& in_ring) noexcept {
         Desk* const place = free_or_empty_place();
         if (place == nullptr && leases_.redelivers()) return nullptr;  // our hands are full
-        for (std::uint32_t index = 0; index != leases_.records().count(); ++index) {
+        while (is_in_round()) {
+            const std::uint32_t index = next_look_++;
             if (!is_left_behind(index) || !take_over(index)) continue;
             const LeaseWord task =
                 leases_.lease(index);  // again: the lock is ours now, and with it what was kept
@@ -93,12 +104,20 @@ class Workbench {
         }
         return nullptr;
     }
-    /// Whether adopt() would take a task over, as far as a look can tell.
+    /// The same in a round that begins now.
     template <class InRing>
-    [[nodiscard]] bool finds_left_behind(InRing&& in_ring) const noexcept {
-        for (std::uint32_t index = 0; leases_.redelivers() && index != leases_.records().count(); ++index) {
-            if (is_left_behind(index) && !in_ring(leases_.lease(index))) return true;
-        }
+    [[nodiscard]] Desk* adopt_any(InRing&& in_ring) noexcept {
+        begin_round();
+        return adopt(in_ring);
+    }
+    /// Whether adopt() would take a task over, as far as a look can tell: in the rest of the round, or in one that begins now. It goes on
+    /// from there.
+    template <class InRing>
+    [[nodiscard]] bool finds_left_behind(InRing&& in_ring) noexcept {
+        if (!leases_.redelivers()) return false;
+        if (!is_in_round()) begin_round();
+        for (; is_in_round(); ++next_look_)
+            if (is_left_behind(next_look_) && !in_ring(leases_.lease(next_look_))) return true;
         return false;
     }
     /// Whether a dead worker's task waits for a worker, at a desk or (`in_ring`) in the ring, and there is none but ourselves.
@@ -107,6 +126,12 @@ class Workbench {
     void wake_joiners() noexcept { EventCount<ShippedEnv>::notify_all(leases_.control().finished); }
 
  private:
+    [[nodiscard]] bool is_in_round() const noexcept { return next_look_ < leases_.records().count(); }
+    /// So many tasks that we left to others keep a record each, which others may need.
+    [[nodiscard]] std::uint32_t most_left_behind() const noexcept {
+        return std::clamp(leases_.records().count() / 32, 1U, 8U);
+    }
+
     [[nodiscard]] bool ring_looks_empty() const noexcept {
         const std::uint64_t tail =
             control_->tail.load(relaxed) & ~kTailClosed;  // hints: who joins looks itself
@@ -132,6 +157,8 @@ class Workbench {
     Desk taken_over_{};                                 // while it is not decided what becomes of its task
     std::uint64_t next_unguarded_ = 0;
     Status why_no_desk_ = Status::overflow;
+    std::uint32_t next_look_ = ~0U;  // of the round; beyond all records: there is none
+    std::uint32_t left_behind_ = 0;  // by us, since a round began
     LivenessClock looks_{};
 };
 

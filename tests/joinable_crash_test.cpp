@@ -79,13 +79,8 @@ class JoinableCrash : public testing::Test {
         return [=](Scene& scene) { return scene.worker_with(tasks, before); };
     }
     [[nodiscard]] static Queue sender(Scene& scene) { return scene.sender(); }
+    /// Whose first pop looks after the dead.
     [[nodiscard]] static Queue stranger(Scene& scene) { return scene.patient(); }
-    /// Who has waited long enough to look after the dead in its next call.
-    [[nodiscard]] static Queue rested_worker(Scene& scene) {
-        auto mine = scene.worker();
-        std::this_thread::sleep_for(10ms);
-        return mine;
-    }
 
     // ---- what victims find -----------------------------------------------------------------------------------------
 
@@ -356,12 +351,12 @@ TYPED_TEST(JoinableCrash, Closer) {
 // ---- who finds the dead --------------------------------------------------------------------------------------------
 
 TYPED_TEST(JoinableCrash, AdopterOfATaskLeftBehind) {
-    this->kill("recovery: take over a dead one's task", this->a_task_left_behind, this->rested_worker,
-               this->take_over);
+    this->kill("recovery: take over a dead one's task", this->a_task_left_behind, this->stranger,
+               this->take_over, this->kIsLong);
 }
 TYPED_TEST(JoinableCrash, RecovererOfATaskOnItsWay) {
-    this->kill("recovery: a task on its way to the desk", this->a_task_on_its_way, this->rested_worker,
-               this->take_over);
+    this->kill("recovery: a task on its way to the desk", this->a_task_on_its_way, this->stranger,
+               this->take_over, this->kIsLong);
 }
 TYPED_TEST(JoinableCrash, ComerWhereTheDeadHaveAllRecords) {
     this->kill("attach in a dead one's place", this->all_records_left_behind, this->stranger,

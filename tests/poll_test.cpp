@@ -202,6 +202,21 @@ TEST_F(DeadWorker, LeavesATaskThatCanBeWaitedFor) {
     expect_the_task();
 }
 
+TEST_F(DeadWorker, LeavesATaskThatIsHeardOfBesideAQueueThatAlwaysHasSomething) {
+    auto busy = Queue<int>::anonymous({.capacity = 8});
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    std::size_t ready = 1;
+    while (ready == 1 && std::chrono::steady_clock::now() < end) {
+        ASSERT_TRUE(busy.push(1));
+        ready = wait_any(queue_, busy).value_or(99);
+        if (ready == 1) {
+            ASSERT_TRUE(busy.try_pop());
+        }
+    }
+    EXPECT_EQ(ready, 0U);
+    expect_the_task();
+}
+
 TEST_F(DeadWorker, LeavesATaskThatAnEventLoopHearsOf) {
     const int descriptor = queue_.readable_fd();
     do {

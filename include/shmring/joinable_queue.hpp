@@ -217,7 +217,10 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         left_behind_ = left_behind_ || bench_->finds_left_behind(ring_holds());
         return left_behind_;
     }
-    [[nodiscard]] bool readable() noexcept { return left_behind_ || in_.finds_in_ring(); }
+    /// By time, too: where another queue of the same wait always has something, no sleep of it ever lasts for a period.
+    [[nodiscard]] bool readable() noexcept {
+        return left_behind_ || in_.finds_in_ring() || (bench_->is_time_to_look() && sees_left_behind());
+    }
     // How often to make an attempt.
     [[nodiscard]] auto at_once() noexcept {
         return [this](auto& attempt) noexcept { return in_.once(attempt); };

@@ -31,7 +31,7 @@ namespace shmring::detail {
 inline constexpr std::uint64_t kWaitersMask = 0xffff;
 inline constexpr std::uint64_t kArmed = std::uint64_t{1} << 16;
 inline constexpr std::uint64_t kAllWoken = std::uint64_t{1} << 17;  // the last wake-up was everybody's
-inline constexpr std::uint64_t kUnheard = std::uint64_t{1} << 18;  // somebody could not strike the bell
+inline constexpr std::uint64_t kUnheard = std::uint64_t{1} << 18;   // somebody could not strike the bell
 inline constexpr std::uint64_t kOneEpoch = std::uint64_t{1} << 32;
 inline constexpr std::uint64_t kFirstSleep_ns = 1'000'000;
 inline constexpr int kRecheckPolls = 32;  // about the time a store buffer takes to drain, several times over
@@ -101,7 +101,8 @@ class EventCount {
     }
 
     /// Registers, re-checks, sleeps. `attempt()` returns true when waiting is over; it runs after each registration and each
-    /// sleep. `on_period()` runs after each full sleep of `period_ns`, so that the caller can ask who is alive. `linger()` runs
+    /// sleep. `on_period()` runs after each full sleep of `period_ns`, and when so long has passed in shorter ones, so that the caller can ask who
+    /// is alive. `linger()` runs
     /// when we were woken and found nothing yet, and returns true when waiting is over: a wake-up may come ahead of its message.
     /// `left()` says whether another may have a use for what we were woken for and do not take: because we cannot, or for we leave.
     /// `also`: another word that ends sleeps while it is not 0, which `attempt()` finds out; or null. `interrupted` when a signal
@@ -117,16 +118,26 @@ class EventCount {
         };
         std::uint64_t epoch = register_waiter(line);
         bool first = true;  // of this registration: the sleep that a missed wake-up may be lost in
+        std::uint64_t asked_ns = platform::kNever;
         for (;;) {
             if (first && recheck(attempt)) return leave(epoch, SleepResult::ready);
             const std::uint64_t now = Env::now();
             if (now >= deadline_ns) return leave(epoch, SleepResult::timed_out);
+            if (asked_ns > now) asked_ns = now;  // the first time
+            if (now - asked_ns > period_ns) {    // wake-ups for what others got must not keep us from asking
+                on_period();
+                asked_ns = now;
+                if (attempt()) return leave(epoch, SleepResult::ready);
+            }
             const std::uint64_t span = first && kFirstSleep_ns < period_ns ? kFirstSleep_ns : period_ns;
             const std::uint64_t until = deadline_ns - now < span ? deadline_ns : now + span;
             const platform::FutexResult result =
                 sleep_on(futex_word(line), static_cast<std::uint32_t>(epoch >> 32), also, until);
             const bool slept_whole = result == platform::FutexResult::timed_out && until != deadline_ns;
-            if (slept_whole && !first) on_period();
+            if (slept_whole && !first) {
+                on_period();
+                asked_ns = until;
+            }
             if (attempt()) {
                 if (slept_whole && first)
                     line.missed_wakes.fetch_add(1, relaxed);  // a statistic: never too few

@@ -29,13 +29,16 @@ namespace shmring::detail::platform {
 
 namespace {
 
-/// For the time that the gate is held no signal reaches this thread: its handler might fork, or take a lock like this one, and would
-/// wait for the thread that it interrupted.
+/// For the time that the gate is held no signal from elsewhere reaches this thread: its handler might fork, or take a lock like this one,
+/// and would wait for the thread that it interrupted. Those that an instruction of our own raises do: blocked, they would kill the process,
+/// and there are sandboxes whose SIGSYS handler opens files for us.
 [[nodiscard]] sigset_t hold_signals() noexcept {
-    sigset_t all;
+    sigset_t from_elsewhere;
     sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    ::sigfillset(&from_elsewhere);
+    for (const int our_own : {SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP})
+        ::sigdelset(&from_elsewhere, our_own);
+    ::pthread_sigmask(SIG_BLOCK, &from_elsewhere, &before);
     return before;
 }
 

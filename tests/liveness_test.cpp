@@ -29,6 +29,7 @@
 #include "shmring/detail/platform.hpp"
 #include "support/child_process.hpp"
 #include "support/liveness_fixture.hpp"
+#include "support/syscall_filter.hpp"
 
 namespace shmring::test {
 namespace {
@@ -292,6 +293,23 @@ TEST_P(Liveness, IsTakenAndGivenBackByAThreadWhoseSignalHandlersFork) {
             EXPECT_EQ(probe(), LockState::free);
         },
         std::chrono::seconds(60));
+    const Ended ended = taker.join();
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
+}
+
+std::atomic<int> trapped_calls{0};
+void count_trapped_call(int) { trapped_calls.fetch_add(1, std::memory_order_relaxed); }
+
+TEST_P(Liveness, WhereASandboxTrapsTheOpenItsHandlerIsCalled) {
+    ChildProcess taker([this] {
+        struct sigaction action {};
+        action.sa_handler = count_trapped_call;
+        EXPECT_EQ(::sigaction(SIGSYS, &action, nullptr), 0);
+        EXPECT_TRUE(trap_system_call(SYS_openat));
+        std::error_code error;
+        EXPECT_FALSE(take(error).held()) << "this handler opens nothing";
+        EXPECT_EQ(trapped_calls.load(std::memory_order_relaxed), 1);
+    });
     const Ended ended = taker.join();
     EXPECT_TRUE(ended.exited_with(0)) << ended;
 }

@@ -32,17 +32,22 @@ enum class Listed { forbidden, allowed_alone };
            ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-/// As sandboxes do: one call answers an error, for the rest of this process's life.
-[[nodiscard]] inline bool refuse_system_call(long call, int error) {
+/// One call gets this verdict, for the rest of this process's life.
+[[nodiscard]] inline bool judge_system_call(long call, std::uint32_t verdict) {
     std::vector<sock_filter> program{
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error)),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+        BPF_STMT(BPF_RET | BPF_K, verdict), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
     const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
     return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
+/// As sandboxes do: it answers an error.
+[[nodiscard]] inline bool refuse_system_call(long call, int error) {
+    return judge_system_call(call, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error));
+}
+/// As other sandboxes do: it raises SIGSYS, whose handler may do the work, or leave it.
+[[nodiscard]] inline bool trap_system_call(long call) { return judge_system_call(call, SECCOMP_RET_TRAP); }
 
 /// From here on these commands of fcntl() fail with `error`, as in a sandbox that does not know them.
 [[nodiscard]] inline bool refuse_fcntl(int error, std::initializer_list<int> commands) {

@@ -141,6 +141,19 @@ TEST(CloseWithoutRecord, AForkedChildEndsTheQueueByAnUnboundHandleAndNotByItsPar
     EXPECT_TRUE(bound.was_closed());
 }
 
+TEST(CloseWithoutRecord, AForkedChildDoesNotEndItByAHandleThatItsParentOnlyPopsWith) {
+    const auto expect_open = [](auto queue) {
+        EXPECT_EQ(queue.try_pop().error(), Status::empty);
+        EXPECT_TRUE(ChildProcess([&] { queue.close(); }).join().exited_with(0));
+        EXPECT_FALSE(queue.was_closed()) << "its parent's handle";
+        queue.close();
+        EXPECT_TRUE(queue.was_closed());
+    };
+    expect_open(Queue<int>::anonymous({.capacity = 8}));
+    expect_open(Queue<std::string>::anonymous({.capacity = 8, .capacity_bytes = 1024}));
+    expect_open(JoinableQueue<int>::anonymous({.capacity = 8}));
+}
+
 TEST(CloseWithoutRecord, AnEmptyObjectHasNothingToEnd) {
     SpscRing<int>().close();
     MpmcByteRing().close();

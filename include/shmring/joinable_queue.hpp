@@ -155,6 +155,10 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         return code ? -1 : in_.readable_fd(code);
     }
 
+    /// As the senders' close(). A handle that its parent only popped with is in use, too.
+    void close() noexcept {
+        if (out_ || !in_ || in_.usable()) Sender::close();
+    }
     /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others.
     void detach() noexcept {
         out_.detach();

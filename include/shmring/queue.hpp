@@ -151,6 +151,10 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
         return code ? this->no_end(code) : in_.poll();
     }
 
+    /// As the senders' close(). A handle that its parent only popped with is in use, too.
+    void close() noexcept {
+        if (out_ || !in_ || in_.usable()) Sender::close();
+    }
     /// Gives this handle's records back; the queue goes on, and so may this handle. What Python's Queue.close() does.
     void detach() noexcept {
         out_.detach();

@@ -143,8 +143,29 @@ TEST(AggregateCodec, ATruncatedMessageIsCorruptToItsReader) {
 struct Mute {
     std::string text;
 };
+/// A Message with a codec of its own, which is shorter.
+struct Terse {
+    std::int32_t number = 0;
+    std::int32_t digit = 0;
+    bool operator==(const Terse&) const = default;
+};
 }  // namespace
 }  // namespace shmring::test
+
+template <>
+struct shmring::Codec<shmring::test::Terse> {
+    static std::size_t size(const test::Terse&) noexcept { return 5; }
+    static void encode(const test::Terse& value, std::span<std::byte> to) noexcept {
+        std::memcpy(to.data(), &value.number, 4);
+        to[4] = static_cast<std::byte>(value.digit);
+    }
+    static bool decode(Bytes from, test::Terse& value) {
+        if (from.size() != 5) return false;
+        std::memcpy(&value.number, from.data(), 4);
+        value.digit = static_cast<std::int32_t>(from[4]);
+        return value.digit < 10;
+    }
+};
 
 template <>
 struct shmring::Codec<shmring::test::Mute> {
@@ -161,6 +182,22 @@ struct Speaker {
     Mute mute;
     std::string more;
 };
+
+struct Letter {
+    std::string text;
+    Terse terse;
+    std::string more;
+    bool operator==(const Letter&) const = default;
+};
+
+TEST(AggregateCodec, AMessageWithACodecOfItsOwnTravelsByThatOne) {
+    auto queue = Queue<Letter>::anonymous({.capacity = 2, .capacity_bytes = 4096});
+    const Letter letter{"dear", {1000, 7}, "yours"};
+    ASSERT_TRUE(queue.push(letter));
+    EXPECT_EQ(*queue.pop(), letter);
+    ASSERT_TRUE(queue.push({"dear", {1, 10}, "yours"}));
+    EXPECT_EQ(queue.pop().error(), Status::corrupt) << "as its codec says";
+}
 
 TEST(AggregateCodec, WithAFieldThatCannotBeSentIsTooLarge) {
     auto queue = Queue<Speaker>::anonymous({.capacity = 1, .capacity_bytes = 4096});

@@ -86,6 +86,7 @@ constexpr bool explain_codec() {
 
 template <Message T>
 struct Codec<T> {
+    static constexpr bool kHasOneSize = true;  // which a user's own codec of a Message may not have
     static std::size_t size(const T&) noexcept { return sizeof(T); }
     static void encode(const T& value, std::span<std::byte> to) noexcept {
         std::memcpy(to.data(), &value, sizeof(T));
@@ -93,10 +94,14 @@ struct Codec<T> {
     static bool decode(Bytes from, T& value) noexcept {
         if (from.size() != sizeof(T)) return false;
         if constexpr (std::same_as<T, bool>) {
-            if (from[0] > std::byte{1}) return false;  // no bool
+            std::uint8_t byte = 0;  // read once: its writer may still be at it
+            std::memcpy(&byte, from.data(), 1);
+            value = byte == 1;
+            return byte <= 1;  // or no bool
+        } else {
+            std::memcpy(&value, from.data(), sizeof(T));
+            return true;
         }
-        std::memcpy(&value, from.data(), sizeof(T));
-        return true;
     }
 };
 
@@ -137,10 +142,15 @@ requires(!std::same_as<T, bool>)  // std::vector<bool> has no bytes to copy
 
 namespace detail {
 
-/// A value among others: the bytes of a Message, anything else behind its 32-bit size.
+template <class T>
+concept HasOneSize = requires {
+    Codec<T>::kHasOneSize;
+};
+
+/// A value among others: the bytes of a Message, unless it has a codec of its user's; anything else behind its 32-bit size.
 template <class T>
 struct Part {
-    static constexpr std::size_t kPrefix = Message<T> ? 0 : sizeof(std::uint32_t);
+    static constexpr std::size_t kPrefix = HasOneSize<T> ? 0 : sizeof(std::uint32_t);
 
     /// Adds its size to that of the parts before it; kNotEncodable stays what it is.
     static void add_size(const T& value, std::size_t& sum) noexcept {

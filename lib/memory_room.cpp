@@ -1,7 +1,8 @@
 // Reading what the kernel tells of memory: /proc/meminfo, and the limits of memory cgroups.
 //
-// A cgroup's usage counts the pages of cached files, which the kernel drops before it kills; and where it may swap, a ring's pages go
-// there. So both count as room: a refusal has to be true. Files that are not there limit nothing.
+// A cgroup's usage counts the pages of cached files, and what the kernel keeps of names and inodes, which it drops before it kills; and
+// where it may swap, a ring's pages go there. So all of that counts as room: a refusal has to be true. Files that are not there limit
+// nothing.
 #include "shmring/detail/memory_room.hpp"
 
 #include <fcntl.h>
@@ -61,19 +62,20 @@ using Text = std::array<char, 8192>;  // memory.stat has some 2000 bytes
 struct Names {
     const char* limit;
     const char* usage;
-    std::array<std::string_view, 2> cached;  // lines of memory.stat
+    std::array<std::string_view, 3> cached;  // lines of memory.stat
     const char* swap_limit;
     const char* swap_usage;
     bool swap_limit_counts_memory;
 };
 constexpr Names kVersion1{"memory.limit_in_bytes",
                           "memory.usage_in_bytes",
-                          {"total_inactive_file ", "total_active_file "},
+                          {"total_inactive_file ", "total_active_file ", "slab_reclaimable "},
                           "memory.memsw.limit_in_bytes",
                           "memory.memsw.usage_in_bytes",
                           true};
-constexpr Names kVersion2{"memory.max",      "memory.current",      {"inactive_file ", "active_file "},
-                          "memory.swap.max", "memory.swap.current", false};
+constexpr Names kVersion2{
+    "memory.max",      "memory.current",      {"inactive_file ", "active_file ", "slab_reclaimable "},
+    "memory.swap.max", "memory.swap.current", false};
 
 /// One cgroup.
 class Cgroup {

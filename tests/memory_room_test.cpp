@@ -97,6 +97,15 @@ TEST_F(CgroupTree, CachedFilesAreRoomBecauseTheKernelDropsThem) {
     expect_room_is(110, 1000, "a/memory.max");
 }
 
+TEST_F(CgroupTree, SoIsWhatTheKernelKeepsOfNamesAndInodes) {
+    member_of("0::/a\n");
+    set("a/memory.max", "1000");
+    set("a/memory.current", "990");
+    set("a/memory.swap.max", "0");
+    set("a/memory.stat", "anon 400\ninactive_file 10\nslab_reclaimable 500\nslab_unreclaimable 30\nslab 530");
+    expect_room_is(520, 1000, "a/memory.max");
+}
+
 TEST_F(CgroupTree, OfVersion1AllOfItCountsLikewise) {
     member_of("9:name=systemd:/\n4:cpu,memory:/a\n");
     set("memory/a/memory.limit_in_bytes", "1000");

@@ -24,9 +24,9 @@ bool refuse_full_table(SetupReport& report, std::uint32_t records) noexcept {
                          records, std::min(2 * records, kMaxParticipants), kMaxParticipants);
 }
 
-[[nodiscard]] std::uint64_t limit_of(__rlimit_resource resource) noexcept {
+[[nodiscard]] std::uint64_t limit_of_descriptors() noexcept {
     struct rlimit limit {};
-    return ::getrlimit(resource, &limit) == 0 ? std::uint64_t{limit.rlim_cur} : 0;
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? std::uint64_t{limit.rlim_cur} : 0;
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ bool refuse_attach(SetupReport& report, const std::error_code& code, std::uint32
                                        "a new handle takes a descriptor for a moment, and all of this "
                                        "process are in use (ulimit -n is "
                                        "%" PRIu64 ")",
-                                       limit_of(RLIMIT_NOFILE));
+                                       limit_of_descriptors());
         case ENFILE:
             return report.refuse_errno(ENFILE, "a new handle takes a descriptor for a moment (fs.file-max)");
         case ENOENT:

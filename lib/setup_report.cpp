@@ -3,6 +3,7 @@
 #include "shmring/detail/setup_report.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +16,14 @@ namespace {
 void print_behind(SetupError& error, const char* format, std::va_list arguments) noexcept {
     const std::size_t used = std::strlen(error.text);
     (void)std::vsnprintf(error.text + used, sizeof error.text - used, format, arguments);
+}
+
+/// What strerror_r() answers: the words, as glibc has it, or whether they are in `room`, as POSIX has it.
+[[nodiscard, maybe_unused]] const char* words_of(const char* words, const char* /*room*/) noexcept {
+    return words;
+}
+[[nodiscard, maybe_unused]] const char* words_of(int error, const char* room) noexcept {
+    return error == 0 ? room : "an error the C library has no words for";
 }
 
 /// std::system_error adds the category's sentence to what(); ours has said all there is to say.
@@ -76,9 +85,8 @@ bool SetupReport::refuse_errno(int number, const char* format, ...) noexcept {
     va_start(arguments, format);
     print_behind(error_, format, arguments);
     va_end(arguments);
-    const char* description =
-        ::strerrordesc_np(number);  // like strerror, without a buffer shared by all threads
-    append(": %s", description != nullptr ? description : "an error the C library has no words for");
+    std::array<char, 128> room{};  // none that all threads share
+    append(": %s", words_of(::strerror_r(number, room.data(), room.size()), room.data()));
     return false;
 }
 

@@ -12,6 +12,7 @@
 #include "shmring/byte_pipe.hpp"
 #include "shmring/joinable_queue.hpp"
 #include "shmring/queue.hpp"
+#include "support/mpmc_internals.hpp"
 
 namespace shmring::test {
 namespace {
@@ -113,6 +114,31 @@ TEST(QueueVisit, FillsAValueThatTheCallerKeeps) {
     Quote quote;
     EXPECT_TRUE(quotes.pop(quote));
     EXPECT_EQ(quote.number, 7U);
+}
+
+/// As every pop: the wake-up goes ahead of the place, which is handed back last, and our next call makes good what came too early.
+TEST(QueueVisit, HandsBackLastWhatIsDeliveredAgain) {
+    using Events = detail::EventCount<detail::ShippedEnv>;
+    const auto take_two = [](auto queue, auto value) {
+        auto& writable = mpmc_control_of(queue.segment()).writable;
+        const auto waiters = [&] {
+            return writable.word.load(std::memory_order_relaxed) & detail::kWaitersMask;
+        };
+        ASSERT_TRUE(queue.push(value));
+        ASSERT_TRUE(queue.try_pop(value));
+        (void)Events::register_waiter(writable);  // as if before the place was free
+        EXPECT_EQ(queue.try_pop(value).error(), Status::empty);
+        EXPECT_EQ(waiters(), 0U) << "the place was handed back before the wake-up";
+        ASSERT_TRUE(queue.push(value));
+        ASSERT_TRUE(queue.try_pop_with([](const auto&) {}));
+        (void)Events::register_waiter(writable);
+        EXPECT_EQ(queue.try_pop(value).error(), Status::empty);
+        EXPECT_EQ(waiters(), 0U);
+    };
+    take_two(Queue<int>::anonymous({.capacity = 1, .delivery = Delivery::at_least_once}), 1);
+    take_two(Queue<std::string>::anonymous(
+                 {.capacity = 1, .capacity_bytes = 1024, .delivery = Delivery::at_least_once}),
+             std::string("text"));
 }
 
 TEST(QueueVisit, BytesThatAreNoValueAreCorruptAndGone) {

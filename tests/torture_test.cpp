@@ -228,6 +228,19 @@ TYPED_TEST(TortureOf, PopsThatDieBeforeTheyReturn) {
                            .peer = Peer::acts,
                            .each_step = true,
                            .operation = waiting});
+        if constexpr (TypeParam::kIsQueue) {
+            const auto into_a_value = this->reading([](auto& in) {
+                typename std::remove_reference_t<decltype(in)>::value_type value{};
+                (void)in.try_pop(value);
+            });
+            this->kill_reader({.name = "pop into a value, writer asleep, each step",
+                               .before = 3,
+                               .inside = 4,
+                               .takes = 1,
+                               .peer = Peer::asleep,
+                               .each_step = true,
+                               .operation = into_a_value});
+        }
     } else {
         GTEST_SKIP() << "who takes a dead reader's seat starts with what it had not handed back";
     }

@@ -177,6 +177,13 @@ class MpmcByteRingView {
 
  private:
     friend class MpmcByteRingConsumer;
+    friend struct detail::ViewAccess;
+    /// As hand_back().
+    void conclude() noexcept {
+        if (consumer_ == nullptr) return;
+        MpmcByteRingConsumer& consumer = *std::exchange(consumer_, nullptr);
+        if (consumer.usable()) consumer.take_over();
+    }
     MpmcByteRingView(MpmcByteRingConsumer& consumer, Bytes bytes, std::uint32_t tag) noexcept
         : consumer_(&consumer), bytes_(bytes), tag_(tag) {}
     MpmcByteRingConsumer* consumer_;

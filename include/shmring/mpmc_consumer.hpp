@@ -83,6 +83,10 @@ class MpmcRingConsumer
         this->left_there();
         return View(*this);
     }
+    /// The message in hand is in the caller's memory: the last of a call.
+    void take_over() noexcept {
+        this->conclude(1, [this]() noexcept { this->side_.hand_back_all(); });
+    }
     void settled(std::uint64_t count) noexcept {
         this->side_.settle();
         this->moved_on(count);
@@ -130,6 +134,13 @@ class MpmcRingView {
 
  private:
     friend class MpmcRingConsumer<T>;
+    friend struct detail::ViewAccess;
+    /// As hand_back().
+    void conclude() noexcept {
+        if (consumer_ == nullptr) return;
+        MpmcRingConsumer<T>& consumer = *std::exchange(consumer_, nullptr);
+        if (consumer.usable()) consumer.take_over();
+    }
     explicit MpmcRingView(MpmcRingConsumer<T>& consumer) noexcept : consumer_(&consumer) {}
     MpmcRingConsumer<T>* consumer_;
 };

@@ -222,7 +222,7 @@ class Queue : public detail::RingFactory<Queue<T>, QueueOptions>,
             ~Unread() { view.abandon(); }  // which does nothing once it was handed back
         } const unless_handed_back{*view};
         visit(Lane::content(*view));
-        view->hand_back();
+        detail::ViewAccess::conclude(*view);
         return {};
     }
     template <class Call>

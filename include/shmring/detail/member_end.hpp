@@ -38,6 +38,15 @@ template <class Ring, class ProducerEnd, class ConsumerEnd, class Options>
 class RingObject;
 struct RingAccess;
 
+/// How a facade hands a View back that it made for the length of a call.
+struct ViewAccess {
+    /// As the last of the call: see MemberEnd::conclude.
+    template <class View>
+    static void conclude(View& view) noexcept {
+        view.conclude();
+    }
+};
+
 /// `Side` is an algorithm's producer or consumer: `slots()`, `more()`, `moved()`.
 template <class Side, Role kRole>
 class MemberEnd {

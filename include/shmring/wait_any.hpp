@@ -78,8 +78,9 @@ class WaitSet {
     /// Adds a consumer; its index is the number of those added before. May throw std::bad_alloc.
     template <class Consumer>
     void add(Consumer& consumer) {
+        targets_.resize(points_.size() +
+                        2);  // first: where this throws, or the next, there is room for all points still
         points_.push_back(consumer.read_point());
-        targets_.resize(points_.size() + 1);
     }
     void clear() noexcept {
         points_.clear();

@@ -398,6 +398,39 @@ TEST_F(UnusableWakeUp, OfOneThatGivesUpOrIsCancelledIsHandedOnToo) {
     EXPECT_EQ(handed_on([this] { one_is_woken(); }, FutexResult::interrupted), 1U);
     EXPECT_EQ(handed_on([this] { one_is_woken(); }, FutexResult::timed_out), 1U);
 }
+TEST_F(UnusableWakeUp, ThatCameAheadOfWhatItIsForIsHandedOnToo) {
+    // What another could use comes while we look for what we can use.
+    set_word(5, 1);
+    bool is_there = false;
+    end_first_sleep(FutexResult::woken, [this] { one_is_woken(); });
+    const auto linger = [&]() noexcept {
+        world.wakes.clear();
+        is_there = true;
+        return false;
+    };
+    (void)Events::sleep(
+        line_, start_ns_ + 500'000, kPeriod_ns, []() noexcept { return false; }, [] {}, linger,
+        [&]() noexcept { return is_there; });
+    EXPECT_EQ(world.wakes.size(), 1U);
+}
+TEST_F(UnusableWakeUp, ThatCameLongAheadIsHandedOnAfterTheNextShortSleep) {
+    set_word(5, 1);
+    int sleeps = 0;
+    world.sleep = [&](std::uint32_t, std::uint64_t deadline_ns) {
+        if (++sleeps == 1) {
+            one_is_woken();
+            line_.word.fetch_add(1, std::memory_order_relaxed);  // the other one still sleeps there
+            world.wakes.clear();
+            return FutexResult::woken;
+        }
+        world.now_ns = deadline_ns;
+        return FutexResult::timed_out;
+    };
+    (void)Events::sleep(
+        line_, start_ns_ + 3 * kPeriod_ns, kPeriod_ns, []() noexcept { return false; }, [] {},
+        detail::NoLinger{}, [&]() noexcept { return sleeps > 1; });
+    EXPECT_EQ(world.wakes.size(), 1U) << "once";
+}
 TEST_F(UnusableWakeUp, IsNotHandedOnWhereNothingIsLeftOrNobodySleepsOrEverybodyWasWoken) {
     EXPECT_EQ(handed_on([this] { one_is_woken(); }, FutexResult::woken, false), 0U);
     EXPECT_EQ(handed_on([this] { Events::notify(line_, 2); }, FutexResult::woken), 0U);

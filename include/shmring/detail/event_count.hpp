@@ -21,6 +21,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <utility>
 
 #include "shmring/detail/atomic.hpp"
 #include "shmring/detail/layout.hpp"
@@ -101,9 +102,9 @@ class EventCount {
     }
 
     /// Registers, re-checks, sleeps. `attempt()` returns true when waiting is over; it runs after each registration and each
-    /// sleep. `on_period()` runs after each full sleep of `period_ns`, and when so long has passed in shorter ones, so that the caller can ask who
-    /// is alive. `linger()` runs
-    /// when we were woken and found nothing yet, and returns true when waiting is over: a wake-up may come ahead of its message.
+    /// sleep. `on_period()` runs after each full sleep of `period_ns`, and when so long has passed in shorter ones, so that the
+    /// caller can ask who is alive. `linger()` runs when we were woken and found nothing yet, and returns true when waiting is over:
+    /// a wake-up may come ahead of its message.
     /// `left()` says whether another may have a use for what we were woken for and do not take: because we cannot, or for we leave.
     /// `also`: another word that ends sleeps while it is not 0, which `attempt()` finds out; or null. `interrupted` when a signal
     /// ended a sleep.
@@ -119,6 +120,8 @@ class EventCount {
         std::uint64_t epoch = register_waiter(line);
         bool first = true;  // of this registration: the sleep that a missed wake-up may be lost in
         std::uint64_t asked_ns = platform::kNever;
+        std::uint64_t woken_at = 0;  // the epoch of our former registration, if a wake-up ended one
+        bool was_woken = false;
         for (;;) {
             if (first && recheck(attempt)) return leave(epoch, SleepResult::ready);
             const std::uint64_t now = Env::now();
@@ -146,11 +149,17 @@ class EventCount {
             if (result == platform::FutexResult::interrupted) return leave(epoch, SleepResult::interrupted);
             if (credited(line, epoch)) {
                 hand_on(line, epoch, left);
-                if (linger()) return SleepResult::ready;  // no registration to take back
-                epoch = register_waiter(line);            // our credit was taken for a message another got
+                const bool over = linger();
+                hand_on(line, epoch, left);           // what the wake-up announced may have come meanwhile
+                if (over) return SleepResult::ready;  // no registration to take back
+                woken_at = epoch;
+                was_woken = true;
+                epoch = register_waiter(line);  // our credit was taken for a message another got
                 first = true;
             } else if (slept_whole) {
                 first = false;
+                // Or it came later still, and is of no use to us: by now whoever announced it has published it.
+                if (std::exchange(was_woken, false)) hand_on(line, woken_at, left, 1);
             }
         }
     }
@@ -221,10 +230,11 @@ class EventCount {
     /// Of a registration that is over: its wake-up may have been ours, and we may have no use for it. Looked at after acquiring: what
     /// we were woken for is there to be seen. Who registers later than that looks for itself.
     template <class Left>
-    static void hand_on(EventLine<Env>& line, std::uint64_t epoch, Left& left) noexcept {
+    static void hand_on(EventLine<Env>& line, std::uint64_t epoch, Left& left,
+                        std::uint64_t registered = 0) noexcept {
         const std::uint64_t seen = line.word.load(acquire);  // [wake] acquire side
         const bool woken_alone = (seen >> 32) != (epoch >> 32) && (seen & kAllWoken) == 0;
-        if (woken_alone && (seen & kWaitersMask) != 0 && left()) notify_all(line);
+        if (woken_alone && (seen & kWaitersMask) > registered && left()) notify_all(line);
     }
 };
 

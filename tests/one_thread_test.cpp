@@ -130,6 +130,19 @@ TEST(OneThread, AChildThatWasForkedBesideACallIsToldThatTheHandleIsNotItsOwn) {
     EXPECT_TRUE(child.join().exited_with(0));
 }
 
+/// A thread that is at its first use of a handle while another forks leaves its mark in the child's copy, which nobody uses there.
+TEST(OneThread, AForkedChildsCopyIsFreeThoughItsParentWasInItsFirstCall) {
+    const auto not_bound_yet = [] { return true; };
+    detail::Occupied handle;
+    const detail::InCallIf<true> here(handle, not_bound_yet);
+    ChildProcess child([&] {
+        for (int call = 0; call != 2; ++call) const detail::InCallIf<true> there(handle, not_bound_yet);
+        return 0;
+    });
+    const Ended ended = child.join();
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
+}
+
 /// Not supported, but it must not take a message away or leave the ring in a state that others stumble over.
 TEST(OneThread, ACancelledThreadThatSleepsInACallGoesOnUntilItIsOver) {
     auto queue = Queue<int>::anonymous({.capacity = 4});

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "shmring/detail/atomic.hpp"
+#include "shmring/detail/platform.hpp"
 
 namespace shmring::detail {
 
@@ -39,11 +40,13 @@ class InCallIf {
 template <>
 class InCallIf<true> {
  public:
-    /// `is_ours()`: in a forked child's copy the word is as another thread of the parent left it.
+    /// `is_ours()`: in a forked child's copy the word is as another thread of the parent left it. So it says whose thread it was, too: for
+    /// one that was at its first use `is_ours` cannot tell.
     template <class IsOurs>
     InCallIf(Occupied& handle, const IsOurs& is_ours) noexcept : handle_(is_ours() ? &handle : nullptr) {
         if (handle_ == nullptr) return;
-        const bool is_free = handle_->word_.exchange(1, relaxed) == 0;
+        const std::uint32_t us = static_cast<std::uint32_t>(platform::process_token()) | 1;
+        const bool is_free = handle_->word_.exchange(us, relaxed) != us;
         assert(is_free && "shmring: two threads are in calls of one handle: each needs a handle of its own");
         (void)is_free;
     }

@@ -80,9 +80,10 @@ TEST(Compile, EveryPublicHeaderRefusesATargetOf32BitsInItsFirstError) {
     expect_every_public_header_refuses({"-m32", "-std=c++20"}, "shmring needs a 64-bit target");
 }
 TEST(Compile, AProgramThatUsesEveryTypeGivesNoWarning) {
-    expect_compiles({"-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion",
-                     "-Wsign-conversion", "-Wold-style-cast", "-Wnull-dereference", "-fno-exceptions",
-                     "-fno-rtti", kConsumers + "every_type.cpp"});
+    for (const char* assertions : {"-UNDEBUG", "-DNDEBUG"})
+        expect_compiles({"-std=c++20", assertions, "-Wall", "-Wextra", "-Wpedantic", "-Wshadow",
+                         "-Wconversion", "-Wsign-conversion", "-Wold-style-cast", "-Wnull-dereference",
+                         "-fno-exceptions", "-fno-rtti", kConsumers + "every_type.cpp"});
 }
 TEST(Compile, TheKernelsHeadersMayBeOld) {
     for (const std::string source : {"platform_linux", "segment_memory", "segment_storage"})

@@ -32,7 +32,7 @@ class Occupied {
 
 /// For the length of a call. Relaxed: it orders nothing, for who hands a handle on to another thread must do so himself.
 template <bool kChecks>
-class InCallIf {
+class [[maybe_unused]] InCallIf {
  public:
     template <class IsOurs>
     InCallIf(Occupied&, const IsOurs&) noexcept {}

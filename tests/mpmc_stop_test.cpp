@@ -18,6 +18,7 @@
 #include <string>
 #include <thread>
 
+#include "shmring/detail/participants.hpp"
 #include "shmring/mpmc_ring.hpp"
 #include "support/child_process.hpp"
 #include "support/crowd_byte_traffic.hpp"
@@ -231,8 +232,17 @@ TEST(MpmcNewcomer, ThatIsStoppedAnywhereWhileItTakesADeadOnesRecordStallsNobody)
             return 3;
         });
         ASSERT_TRUE(dead.join().killed_by(SIGKILL));
+        const detail::ParticipantTable table(ring.segment());
+        detail::Record& record =
+            table.record(table.record(0).intent.load(std::memory_order_relaxed) != 0 ? 0 : 1);
+        ASSERT_NE(record.intent.load(std::memory_order_relaxed), 0U);
+        const std::uint64_t the_dead_ones = record.incarnation.load(std::memory_order_relaxed);
         std::uint64_t seen = 0;
+        bool came_unsettled = false;
         const auto is_time = [&](const ChildProcess& child) {
+            const std::uint64_t now = record.incarnation.load(std::memory_order_acquire);
+            const bool lives = now % 2 != 0 && now != the_dead_ones;
+            came_unsettled = came_unsettled || (lives && record.intent.load(std::memory_order_relaxed) != 0);
             return SteppedChild::is_at_system_call(child) && seen++ == calls;
         };
         const auto come = [&] {
@@ -249,6 +259,7 @@ TEST(MpmcNewcomer, ThatIsStoppedAnywhereWhileItTakesADeadOnesRecordStallsNobody)
         });
         if (end == End::cannot_be_traced) GTEST_SKIP() << "ptrace is not permitted here";
         ASSERT_NE(end, End::failed);
+        EXPECT_FALSE(came_unsettled) << "it lives, and its record names what the dead one had claimed";
         EXPECT_EQ(in.try_pop().value_or(0), 9U) << "the newcomer goes on";
         EXPECT_EQ(ring.losses().skipped, 1U);
         if (testing::Test::HasFailure()) return;

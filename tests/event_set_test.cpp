@@ -39,7 +39,7 @@ class EventSetSleep : public testing::Test {
     static detail::WaitPoint<CountingEnv> point(Source& source) {
         return {.line = &source.line,
                 .object = &source,
-                .ready = [](void* self) noexcept { return static_cast<Source*>(self)->is_ready; },
+                .ready = [](void* self, bool) noexcept { return static_cast<Source*>(self)->is_ready; },
                 .examine = [](void*) noexcept {},
                 .period_ns = kPeriod_ns};
     }

@@ -231,7 +231,7 @@ TYPED_TEST(MpmcLegacy, ATakerDoesNotWaitForAStoppedLoserAndCountsWhatItInherits)
     EXPECT_EQ(ring.losses().lost, 1U);
 }
 using MpmcLegacyOfBytes = MpmcLegacy<SteppedBytes>;
-TEST_F(MpmcLegacyOfBytes, WhatIsDeliveredAgainIsTheLastOfItsBatch) {
+TEST_F(MpmcLegacyOfBytes, WhatIsDeliveredAgainIsABatchOfItsOwn) {
     const Ring ring = make(4, Delivery::at_least_once);
     Producer out = ring.producer();
     Consumer in = ring.consumer();
@@ -242,8 +242,11 @@ TEST_F(MpmcLegacyOfBytes, WhatIsDeliveredAgainIsTheLastOfItsBatch) {
     std::array<std::span<std::byte>, 3> messages;
     EXPECT_EQ(in.try_pop_n(buffer, messages).value_or(0), 1U);
     EXPECT_EQ(in.redeliveries(), 1U);
-    EXPECT_EQ(in.try_pop_n(buffer, messages).value_or(0), 2U);
-    EXPECT_EQ(in.redeliveries(), 0U);
+    for (int others = 0; others != 2; ++others) {
+        EXPECT_EQ(in.try_pop_n(buffer, messages).value_or(0),
+                  1U);  // one claim, which a death would leave to another
+        EXPECT_EQ(in.redeliveries(), 0U);
+    }
 }
 
 }  // namespace

@@ -17,13 +17,13 @@ namespace {
 
 constexpr std::array kPromises{
     Promise{"TwoOperationsOfEachSide", {43'000, 43'000}},
-    Promise{"MoreOperationsOfEachSide", {400'000, 700'000}},
+    Promise{"MoreOperationsOfEachSide", {413'000, 700'000}},
     Promise{"TheEndOfAStream", {25'000, 25'000}},
-    Promise{"ADeadProducerHasAnHeir", {84'000, 84'000}},
+    Promise{"ADeadProducerHasAnHeir", {87'000, 87'000}},
     Promise{"ADeadConsumerHasAnHeir", {33'000, 33'000}},
-    Promise{"WhoWaitsIsServedAndAMissedWakeUpCostsATimeOut", {80'000, 80'000}},
+    Promise{"WhoWaitsIsServedAndAMissedWakeUpCostsATimeOut", {54'000, 54'000}},
     Promise{"NoWakeUpIsMissedWhereStoresAreSeenAtOnce", {2'700, 2'700}},
-    Promise{"WhoWaitsForTheDeadHearsOfIt", {21'000, 21'000}},
+    Promise{"WhoWaitsForTheDeadHearsOfIt", {25'000, 25'000}},
     Promise{"ACloseWakesWhoWaits", {130, 130}},
     Promise{"LongerRunsAtRandom", {120'000, 4'200'000}},
 };

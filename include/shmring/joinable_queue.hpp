@@ -135,7 +135,9 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         auto point = in_.read_point();
         if (point.line == nullptr) return point;
         point.object = this;
-        point.ready = [](void* self) noexcept { return static_cast<JoinableQueue*>(self)->readable(); };
+        point.ready = [](void* self, bool asks) noexcept {
+            return static_cast<JoinableQueue*>(self)->readable(asks);
+        };
         point.examine = [](void* self) noexcept {
             auto& queue = *static_cast<JoinableQueue*>(self);
             (void)queue.in_.recover();
@@ -222,8 +224,9 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
         return left_behind_;
     }
     /// By time, too: where another queue of the same wait always has something, no sleep of it ever lasts for a period.
-    [[nodiscard]] bool readable() noexcept {
-        return left_behind_ || in_.finds_in_ring() || (bench_->is_time_to_look() && sees_left_behind());
+    [[nodiscard]] bool readable(bool asks) noexcept {
+        return left_behind_ || in_.finds_in_ring(asks) ||
+               (asks && bench_->is_time_to_look() && sees_left_behind());
     }
     // How often to make an attempt.
     [[nodiscard]] auto at_once() noexcept {

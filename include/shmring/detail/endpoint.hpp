@@ -60,15 +60,16 @@ class Endpoint : public Attendee {
     void close() noexcept;
     [[nodiscard]] bool closed() const noexcept { return control_->closed.load(relaxed) != 0; }
 
-    /// One attempt, unless this end belongs to another process.
+    /// One attempt, unless this end belongs to another process. `asks`: when it missed, whether the peer lives, if it is time to.
     template <class Attempt>
-    [[nodiscard]] Status try_once(Status not_yet, Attempt&& attempt) noexcept {
+    [[nodiscard]] Status try_once(Status not_yet, Attempt&& attempt, bool asks = true) noexcept {
         if (!usable()) [[unlikely]]
             return Status::not_owner;
         const Status status = attempt();
         if (status == Status::ok) [[likely]]
             return status;
-        return status == not_yet ? judge_miss(not_yet, attempt) : status;
+        if (status != not_yet) return status;
+        return asks ? judge_miss(not_yet, attempt) : judge_lost(not_yet, attempt);
     }
     /// Attempts until it succeeds, fails for good, or `deadline_ns` passes; see Waiter::wait. `on_stall()` runs once when the first
     /// attempt did not succeed.

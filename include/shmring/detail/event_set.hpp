@@ -16,7 +16,7 @@ template <class Env>
 struct WaitPoint {
     EventLine<Env>* line = nullptr;
     void* object = nullptr;
-    bool (*ready)(void* object) noexcept = nullptr;
+    bool (*ready)(void* object, bool asks) noexcept = nullptr;  // asks: after the dead, too, once per period
     void (*examine)(void* object) noexcept = nullptr;
     std::uint64_t period_ns = 0;
     std::uint64_t epoch = 0;  // of our registration, while we sleep
@@ -30,12 +30,14 @@ class EventSet {
 
  public:
     static constexpr std::size_t kNone = ~std::size_t{0};
+    static constexpr std::size_t kMostExamined = 128;
 
-    /// The first ready point from `start` on, going round; kNone when there is none.
+    /// The first ready point from `start` on, going round; kNone when there is none. The first of a large set ask after the dead: where
+    /// something is always ready nobody sleeps, and `start` goes round; where nothing is, those of all would cost too much.
     [[nodiscard]] static std::size_t find_ready(std::span<Point> points, std::size_t start) noexcept {
         for (std::size_t i = 0; i != points.size(); ++i) {
             const std::size_t index = start + i < points.size() ? start + i : start + i - points.size();
-            if (points[index].ready(points[index].object)) return index;
+            if (points[index].ready(points[index].object, i < kMostExamined)) return index;
         }
         return kNone;
     }
@@ -63,8 +65,6 @@ class EventSet {
     }
 
  private:
-    static constexpr std::size_t kMostExamined = 128;
-
     /// Asks for a part of a large set who lives: the next part each time, whichever set it is.
     static void examine_some(std::span<Point> points) noexcept {
         thread_local std::size_t next = 0;

@@ -64,15 +64,15 @@ class Member : public Attendee {
     /// Everybody looks again: after a repair, and at the end of the stream.
     void wake_all() noexcept { wake_everybody(); }
 
-    /// One attempt; after a miss, when it is time to look after the dead, `repair()` and another.
+    /// One attempt; after a miss, if it `asks` and it is time to look after the dead, `repair()` and another.
     template <class Attempt, class Repair>
-    [[nodiscard]] Status try_once(Attempt&& attempt, Repair&& repair) noexcept {
+    [[nodiscard]] Status try_once(Attempt&& attempt, Repair&& repair, bool asks = true) noexcept {
         if (!usable()) [[unlikely]]
             return Status::not_owner;
         const Status status = attempt();
         if (status == Status::ok) [[likely]]
             return status;
-        if (!is_not_yet(status) || !is_time_to_look()) [[likely]]
+        if (!is_not_yet(status) || !asks || !is_time_to_look()) [[likely]]
             return status;
         repair();
         return attempt();

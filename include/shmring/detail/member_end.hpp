@@ -135,7 +135,8 @@ class MemberEnd {
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
         WaitPoint<ShippedEnv> point{
             .object = this,
-            .ready = [](void* self) noexcept { return static_cast<MemberEnd*>(self)->readable(); },
+            .ready = [](void* self,
+                        bool asks) noexcept { return static_cast<MemberEnd*>(self)->readable(asks); },
             .examine = [](void* self) noexcept { (void)static_cast<MemberEnd*>(self)->recover(); }};
         if (!member_) return point;  // always ready: the call on it says what it is; nobody sleeps there
         point.line = &member_.control().readable;
@@ -210,11 +211,12 @@ class MemberEnd {
         return waits || found == Status::not_owner ? found : Status::ok;
     }
     /// Whether a call that takes would not wait. Leaves the descriptor alone.
-    [[nodiscard]] bool readable() noexcept {
+    /// `asks`: after the dead, when it is time to.
+    [[nodiscard]] bool readable(bool asks) noexcept {
         const InCall here(occupied_, is_ours());
         look_for_overlooked();
         const auto peek = [this]() noexcept { return side_.peek(); };
-        const Status status = member_.try_once(with_consequences(peek), repairing());
+        const Status status = member_.try_once(with_consequences(peek), repairing(), asks);
         return status != Status::empty && status != Status::busy;
     }
     template <class Clock, class Duration, class Attempt>

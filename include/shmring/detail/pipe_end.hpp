@@ -133,7 +133,7 @@ class PipeEndBase : public AwaitVerbs<PipeEndBase<Lane>> {
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept {
         if (ready_to_receive() == Status::ok) return in_.read_point();
         return {.object = this,  // no line: who finds it ready never sleeps
-                .ready = [](void*) noexcept { return true; },
+                .ready = [](void*, bool) noexcept { return true; },
                 .examine = [](void*) noexcept {}};
     }
 

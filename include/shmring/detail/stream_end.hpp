@@ -88,7 +88,8 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
     [[nodiscard]] WaitPoint<ShippedEnv> read_point() noexcept requires(kRole == Role::consumer) {
         WaitPoint<ShippedEnv> point{
             .object = this,
-            .ready = [](void* self) noexcept { return static_cast<StreamEnd*>(self)->readable(); },
+            .ready = [](void* self,
+                        bool asks) noexcept { return static_cast<StreamEnd*>(self)->readable(asks); },
             .examine = [](void* self) noexcept { static_cast<StreamEnd*>(self)->end_.examine_peer(); }};
         if (!end_) return point;  // always ready: the call on it says what it is; nobody sleeps there
         point.line = &end_.control().readable;
@@ -132,9 +133,10 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
         return end_.await_peer(kNotYet, deadline_ns, stop);
     }
     /// Whether a reading call would not wait: there is a message, an end, or an error to be told. Leaves the descriptor alone.
-    [[nodiscard]] bool readable() noexcept {
+    /// `asks`: whether the peer lives, when it is time to.
+    [[nodiscard]] bool readable(bool asks) noexcept {
         const InCall here(occupied_, is_ours());
-        return end_.try_once(kNotYet, preparing()) != kNotYet;
+        return end_.try_once(kNotYet, preparing(), asks) != kNotYet;
     }
     /// What a call would find, without taking it; the descriptor is told, too.
     [[nodiscard]] Status peek() noexcept { return once(preparing()); }

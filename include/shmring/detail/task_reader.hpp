@@ -37,7 +37,7 @@ class TaskReader : public Lane::Consumer {
             return found != Status::ok && elsewhere() ? Status::ok : found;
         }));
     }
-    [[nodiscard]] bool finds_in_ring() noexcept { return this->readable(); }
+    [[nodiscard]] bool finds_in_ring(bool asks) noexcept { return this->readable(asks); }
     [[nodiscard]] Status claim() noexcept { return Lane::claim(this->side_); }
     /// Moves what was claimed to a free desk, and makes its value at `place` (see Result). corrupt: its bytes are no such value, and it
     /// is gone.

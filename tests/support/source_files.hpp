@@ -23,7 +23,7 @@ struct File {
     std::string text;
 
     [[nodiscard]] bool in(std::string_view folder) const {
-        return path.starts_with(std::string(folder) + "/");
+        return path.starts_with(folder) && path.substr(folder.size()).starts_with('/');
     }
 };
 

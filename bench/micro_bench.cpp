@@ -1,4 +1,4 @@
-// micro_bench: single operations, so that the costs which docs/design.md argues with can be measured again. Uncontended
+// micro_bench: single operations, so that the costs which docs/algorithms argue with can be measured again. Uncontended
 // on one thread; the rows with threads:2 share one cache line. Read them with both CPUs idle: --benchmark_repetitions=5 says how
 // far they move.
 #include <benchmark/benchmark.h>

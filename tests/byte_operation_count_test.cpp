@@ -1,4 +1,4 @@
-// What a push and a pop of ByteRing cost, operation by operation, as docs/design.md states it: the algorithm, and after it the
+// What a push and a pop of ByteRing cost, operation by operation, as docs/algorithms/byte_ring.md states it: the algorithm, and after it the
 // question whether somebody sleeps, which is what a ring does per call.
 
 #include <gtest/gtest.h>

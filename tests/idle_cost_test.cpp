@@ -30,7 +30,7 @@ using Clock = std::chrono::steady_clock;
     return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
-/// How many rings, and for how long: SHMRING_IDLE_RINGS=1000 gives the figures of docs/design.md, "Waiting by descriptor".
+/// How many rings, and for how long: SHMRING_IDLE_RINGS=1000 gives the figures of docs/history.md, "A thousand idle rings".
 [[nodiscard]] std::size_t ring_count() {
     const char* asked = std::getenv("SHMRING_IDLE_RINGS");
     return asked == nullptr ? 50 : std::strtoul(asked, nullptr, 10);

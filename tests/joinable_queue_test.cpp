@@ -1,4 +1,4 @@
-// JoinableQueue<T>: tasks, their end, and who waits for it. What deaths do to it: joinable_death_test.cpp, joinable_kill_test.cpp.
+// JoinableQueue<T>: tasks, their end, and who waits for it. What deaths do to it: joinable_crash_test.cpp, joinable_kill_test.cpp.
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// What a push, a pop and a batch of a ring of many cost, operation by operation, as docs/design.md states it: the algorithm, and
+// What a push, a pop and a batch of a ring of many cost, operation by operation, as docs/algorithms/mpmc.md states it: the algorithm, and
 // after it the question whether somebody sleeps, which is what a ring does per call.
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Every participant of a ring of many is killed before every operation on shared memory (and half-way through each copy), in every
-// standing of the ring and for both deliveries: the rows of the crash table in docs/design.md, one test each.
+// standing of the ring and for both deliveries: the rows of the crash table in docs/algorithms/mpmc.md, one test each.
 // Living ones in the way of a repair: mpmc_dispute_test.cpp.
 
 #include <gtest/gtest.h>

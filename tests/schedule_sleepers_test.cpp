@@ -35,7 +35,7 @@ Findings play(const SleeperPlan& plan, const Plan& how) {
 }
 const Strategy kSome{.kind = Strategy::Kind::bounded, .bound = 3, .most_runs = is_soak() ? 200'000U : 8'000U};
 const Plan kSequential{.strategy = kSome, .weak = false, .oversleep = Oversleep::never};
-/// Where a notifier may miss a registration (docs/design.md, "Sleeping"), but who was woken has handed on.
+/// Where a notifier may miss a registration (docs/algorithms/sleeping.md), but who was woken has handed on.
 const Plan kServed{.strategy = kSome, .oversleep = Oversleep::not_after_a_wake};
 
 const std::vector<Sleeper> kTwo{{.needs = 2}, {.needs = 1}};

@@ -1,4 +1,4 @@
-// What a push and a pop cost, operation by operation, as docs/design.md states it: the algorithm, and after it the question
+// What a push and a pop cost, operation by operation, as docs/algorithms/spsc.md states it: the algorithm, and after it the question
 // whether somebody sleeps, which is what a ring does per call.
 
 #include <gtest/gtest.h>

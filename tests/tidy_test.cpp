@@ -23,7 +23,7 @@ const std::vector<std::string> kAlgorithms = {"detail/spsc.hpp",       "detail/s
                                               "detail/mpmc_bytes.hpp", "detail/unfinished.hpp"};
 const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_count.hpp", "wait.hpp"};
 
-/// The layers of docs/design.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
+/// The layers of docs/architecture.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
 /// where one of them builds on the other; the last column is what a row must not know although it stands higher.
 const std::vector<Layer> kLayers = {
     {0,

@@ -177,7 +177,7 @@ TEST(WaitSetTest, NapsWithoutBeingSeen) {
 
 /// One process writes into `rings` rings, in an order of its own, and waits for the echo of each message: every wake-up counts.
 /// 20,000 rounds, and a million in a soak. The rings' liveness period is longer than the time-out, so that nothing ends a sleep
-/// beyond its first millisecond but a wake-up; what that first millisecond made good is counted (docs/design.md, "Sleeping").
+/// beyond its first millisecond but a wake-up; what that first millisecond made good is counted (docs/algorithms/sleeping.md).
 class ManyRings : public testing::TestWithParam<int> {
  protected:
     /// Beyond what one system call takes, a sleep may last a millisecond although a message came.

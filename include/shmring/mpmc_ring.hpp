@@ -19,7 +19,7 @@ namespace shmring {
 /// one consumer; messages come out in the order in which their places were claimed, so each producer's in its own order.
 ///
 /// A participant killed at any instruction never blocks the others for longer than about a liveness period: who is stuck behind a
-/// claim finds out whether its owner is dead, and repairs (docs/design.md). A message that was being written is stepped over; one
+/// claim finds out whether its owner is dead, and repairs (docs/algorithms/mpmc.md). A message that was being written is stepped over; one
 /// that was being read is lost or delivered again, as Delivery says. A participant that is only stopped is waited for.
 ///
 /// The ring object itself only holds the segment and may be used in a forked child and by many threads; each Producer and Consumer

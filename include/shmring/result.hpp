@@ -86,7 +86,7 @@ class ResultStorage {
         status_ = fill(static_cast<void*>(&value_));
     }
     // Spelled out, so that a result is returned in place: a small one that may travel in registers is first written in two parts
-    // and then read as one, which stalls for its stores (8-byte blocking pop: 9.7 ns with, see docs/design.md).
+    // and then read as one, which stalls for its stores (8-byte blocking pop: 9.7 ns with, see docs/algorithms/spsc.md).
     ResultStorage(const ResultStorage& other) noexcept : status_(other.status_) { take_value(other); }
     ResultStorage& operator=(const ResultStorage& other) noexcept {
         if (this == &other) return *this;

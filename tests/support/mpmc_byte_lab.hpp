@@ -156,7 +156,7 @@ class MpmcByteLab {
 
     // ---- what a survivor finds -----------------------------------------------------------------------------------------
 
-    /// What the words that the dead left promise to the survivors, by docs/design.md and not by the code of the repair. `skipped` counts
+    /// What the words that the dead left promise to the survivors, by docs/algorithms/mpmc_byte_ring.md and not by the code of the repair. `skipped` counts
     /// one too many where a record was published and the padding before it not.
     MpmcLab::Promise promised() {
         MpmcLab::Promise promise;

@@ -161,7 +161,7 @@ class MpmcLab {
         return number;
     }
 
-    /// What the words that the dead left promise to the survivors, by docs/design.md and not by the code of the repair.
+    /// What the words that the dead left promise to the survivors, by docs/algorithms/mpmc.md and not by the code of the repair.
     struct Promise {
         std::vector<Taken> messages{};
         std::uint64_t skipped = 0;

@@ -4,7 +4,7 @@
 // price is Dekker's problem: its store (the message) may still sit in the store buffer when it loads the word, while a waiter
 // registers and re-checks just before the store appears. So the first sleep after each registration lasts at most 1 ms: by
 // then every earlier store is visible, and every later one was made by somebody who could see the registration. A wake-up
-// missed this way is counted in missed_wakes. The argument, its cost and the rejected forms: docs/design.md, "Sleeping".
+// missed this way is counted in missed_wakes. The argument, its cost and the rejected forms: docs/algorithms/sleeping.md.
 //
 // Who waits in epoll instead of here sets the word's armed bit: notifiers find it with the same load, take it away with the same
 // exchange, and owe a stroke of the bell for it (detail/bell.hpp). It counts nobody: waiters come and go beside it.

@@ -1,4 +1,4 @@
-// Layout version 1: every struct that lives in shared memory, byte by byte. Part of the ABI: processes built apart share it.
+// Layout version 2: every struct that lives in shared memory, byte by byte. Part of the ABI: processes built apart share it.
 //
 //   [0, 4096)            SegmentHeader, immutable once the name is visible, except the fields marked "live"
 //   section participants participant_count x ParticipantRecord (256 bytes)

@@ -1,7 +1,7 @@
 // Leases: what the workers of a joinable queue have in hand, in shared memory. Part of the ABI, as layout.hpp is.
 //
 // A desk is a participant record with room for one task. Its lease word names the task, and is 0 while there is none; a worker has as
-// many desks as it has tasks in hand. Which states a task goes through and what a death leaves: docs/design.md, "JoinableQueue".
+// many desks as it has tasks in hand. Which states a task goes through and what a death leaves: docs/algorithms/leases.md.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // Who is attached to a segment and who is alive. One record = one handle = one thread at a time; a free lock
-// is the only proof of death (docs/design.md, "Liveness"). Seats and peer_lost stand on it; there is no
+// is the only proof of death (docs/algorithms/liveness.md). Seats and peer_lost stand on it; there is no
 // second mechanism.
 //
 // Edges:

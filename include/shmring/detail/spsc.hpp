@@ -302,7 +302,7 @@ class SpscConsumer {
     [[nodiscard]] Status look() noexcept {
         const Status first = look_once();
         if (first != Status::empty) return first;
-        // One pause after a miss leaves the line to its writer for a moment: a quarter off the round trip (docs/design.md).
+        // One pause after a miss leaves the line to its writer for a moment: a quarter off the round trip (docs/algorithms/spsc.md).
         Env::pause();
         if (memory_.control->closed.load(acquire) == 0) return Status::empty;  // [finish] acquire side
         const Status last = look_once();  // what was published before the close is visible now

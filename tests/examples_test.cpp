@@ -153,6 +153,14 @@ TEST(JoinableQueueExample, DaemonsDoEveryTaskBeforeTheParentLeaves) {
     EXPECT_TRUE(out.ends_with("0 tasks unfinished\n")) << out;
 }
 
+TEST(JoinableQueueExample, AJobWhoseWorkerWasKilledIsDoneByAnother) {
+    const std::string out = printed_by("crash_safe_jobs");
+    for (int job = 2; job <= 5; ++job)
+        EXPECT_EQ(count_of("job " + std::to_string(job) + " done\n", out), 1U) << out;
+    EXPECT_EQ(count_of("job 1 done, after a worker died with it\n", out), 1U) << out;
+    EXPECT_TRUE(out.ends_with("0 jobs unfinished\n")) << out;
+}
+
 TEST(PipeExamples, ParentAndChildTalkBothWaysAndHearOfTheEnd) {
     EXPECT_EQ(printed_by("duplex_pipe"),
               "child: 6 x 7?\nparent: 6 x 7 = 42\nchild: 12 x 12?\nparent: 12 x 12 = 144\n"

@@ -53,6 +53,7 @@ void for_each_match(const std::string& text, const std::regex& pattern, Use&& us
     std::size_t number = 0;
     for (const std::string& line : lines_of(text)) {
         ++number;
+        if (line.find_first_of("`.]") == std::string::npos) continue;  // nothing is cited there
         for (std::sregex_iterator found(line.begin(), line.end(), pattern), none; found != none; ++found)
             use(number, *found);
     }

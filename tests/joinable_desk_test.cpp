@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -120,6 +121,32 @@ TEST_F(JoinableDesk, IsADeadOnesWhereNoOtherRecordIsFree) {
     }
     EXPECT_EQ(seen, 7U);
     EXPECT_TRUE(queue.join_for(5s));
+}
+/// It has stopped, and says so by an exception.
+struct StoppedClock {
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<StoppedClock>;
+    static constexpr bool is_steady = true;
+    static time_point now() { throw std::runtime_error("no time"); }
+};
+TEST_F(JoinableDesk, OfADeadOneIsNotStrandedByAClockThatThrows) {
+    auto queue = make(Delivery::at_least_once, 3);
+    ASSERT_TRUE(queue.push(7));
+    ASSERT_TRUE(queue.push(8));
+    queue.detach();
+    die_with_tasks(queue, 2);  // and so with all records
+    auto worker = queue.attach();
+    std::vector<Task<std::uint64_t>> tasks;
+    for (int i = 0; i != 50 && tasks.size() != 2; ++i) {
+        try {
+            if (auto task = worker.try_pop_until(StoppedClock::time_point() + 5s))
+                tasks.push_back(*std::move(task));
+        } catch (const std::runtime_error&) {
+        }
+    }
+    EXPECT_EQ(tasks.size(), 2U) << "a task is in nobody's hand and in everybody's way";
 }
 TEST_F(JoinableDesk, IsFoundAmongThoseOfTheDeadWhereTheirTasksAreLost) {
     auto queue = make(Delivery::at_most_once, 4);

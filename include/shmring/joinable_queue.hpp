@@ -161,7 +161,8 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     void close() noexcept {
         if (out_ || !in_ || in_.usable()) Sender::close();
     }
-    /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others.
+    /// Gives this handle's records back; the queue goes on, and so may this handle. Tasks in hand are left to others; no other thread
+    /// may be finishing one of them meanwhile.
     void detach() noexcept {
         out_.detach();
         in_.detach();
@@ -287,7 +288,9 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
             if (status == Status::closed) adopted = bench_->adopt_any(in_ring);
             return adopted != nullptr ? Status::ok : status;
         };
-        if (const Status status = call(attempt); status != Status::ok) return status;
+        // Without a call, which may read a clock of the user's that throws, where a task is in our hand already.
+        const Status status = adopted != nullptr ? Status::ok : call(attempt);
+        if (status != Status::ok) return status;
         if (adopted != nullptr) in_.left_there();  // whatever woke us may be another's
         is_adopted = adopted != nullptr;
         desk = is_adopted ? adopted : free;

@@ -17,9 +17,9 @@ namespace shmring {
 template <class T>
 class JoinableQueue;
 
-/// Done at the end of its scope, or by done(). Move-only; must not outlive the queue handle it came from, but may be finished in another
-/// thread; after detach() of that handle it does nothing any more. If its process dies first, its queue's policy decides: another worker gets it, or it is counted as lost. In a forked child
-/// the task stays the parent's.
+/// Done at the end of its scope, or by done(), in any thread. Move-only. It must not outlive the queue handle it came from; after detach()
+/// of that handle it does nothing any more, and that detach() must not run beside a done() in another thread. If its process dies first,
+/// its queue's policy decides: another worker gets it, or it is counted as lost. In a forked child the task stays the parent's.
 template <class T>
 class Task {
     class Key {  // of JoinableQueue

@@ -35,9 +35,10 @@ struct Moment {
     /// Right after an instruction that matters and is none of these.
     const std::set<std::uintptr_t>* known = nullptr;
     std::uintptr_t place = kNoAddress;  ///< right after this instruction, where it matters
+    std::uint64_t calls = kNever;       ///< right after so many system calls
 
     [[nodiscard]] bool has_come(const EffectiveSteps& now) const {
-        return is_after_all_steps(now) ||
+        return is_after_all_steps(now) || (now.is_behind_a_call() && now.after_calls().size() == calls) ||
                (now.just_done() != kNoAddress &&
                 (now.just_done() == place || (known != nullptr && !known->contains(now.just_done()))));
     }
@@ -46,6 +47,7 @@ struct Moment {
     }
     [[nodiscard]] std::string in_words() const {
         if (place != kNoAddress) return "killed at a place that was missed";
+        if (calls != kNever) return "killed after " + std::to_string(calls) + " system calls";
         if (steps == kNever) return "not killed";
         return "killed after " + std::to_string(steps) + (literally ? " instructions" : " steps that matter");
     }
@@ -94,6 +96,7 @@ struct KillPlan {
     bool is_long = false;       ///< ten thousands of instructions, with the same system calls each time
     bool is_alone = true;       ///< nobody else changes the segment meanwhile
     bool each_step = is_soak();
+    bool behind_each_call = false;  ///< right after each system call, too: while a peer moves, steps do not say where that is
     bool tries_missed = is_soak();  ///< instructions that matter and behind which nobody was killed
 };
 
@@ -195,7 +198,7 @@ void kill_at_each_step(const KillPlan& plan, Make&& make, Kill&& kill, Settle&& 
         if (report.instructions != 0) return end;
         report.instructions = victim.steps().instructions();  // the first one is not killed
         report.effective = victim.steps().effective();
-        if (plan.is_long) after_calls = victim.steps().after_calls();
+        after_calls = victim.steps().after_calls();
         return end;
     };
 
@@ -209,7 +212,7 @@ void kill_at_each_step(const KillPlan& plan, Make&& make, Kill&& kill, Settle&& 
          steps < all + (plan.each_step ? 1 : 0) && !testing::Test::HasFailure(); steps += stride) {
         Moment death{.steps = steps,
                      .literally = plan.literally,
-                     .run_up = RunUp::to(steps, after_calls),
+                     .run_up = plan.is_long ? RunUp::to(steps, after_calls) : RunUp{},
                      .known = known};
         SteppedChild::End end = let_run(death);
         // At full speed it may do with fewer calls than stepped, and is done before it should be killed: then the slow way.
@@ -220,6 +223,8 @@ void kill_at_each_step(const KillPlan& plan, Make&& make, Kill&& kill, Settle&& 
         while (end == SteppedChild::End::on_the_way && !has_died_in_time && !testing::Test::HasFailure())
             end = let_run(death);
     }
+    for (std::uint64_t calls = 1; plan.behind_each_call && calls <= after_calls.size(); ++calls)
+        (void)let_run({.calls = calls});
     EXPECT_GE(2 * report.kills, plan.each_step ? all : 1U)
         << plan.name << ": most victims were done before their time";
     if (plan.tries_missed) places.kill_at_missed(let_run);

@@ -72,7 +72,8 @@ class Torture {
              .literally = path.literally,
              .is_long = path.is_long,
              .is_alone = path.peer == Peer::at_hand,
-             .each_step = path.each_step},
+             .each_step = path.each_step,
+             .behind_each_call = path.each_step},
             [&] { return Torture(path, delivery); },
             [](Torture& world, SteppedVictim& victim) { return world.kill(victim); },
             [&](Torture& world, const SteppedVictim& victim, bool finished, TortureReport& report) {

@@ -15,7 +15,7 @@
 
 #include "shmring/detail/participants.hpp"
 
-#include <bit>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -27,6 +27,14 @@ namespace shmring::detail {
 namespace {
 
 using Words = std::array<std::uint64_t, 2>;
+/// By memcpy, for Debian 11's libstdc++ has no std::bit_cast.
+template <class Bytes>
+[[nodiscard]] Words words_of(const Bytes& bytes) noexcept {
+    Words words{};
+    static_assert(sizeof bytes == sizeof words);
+    std::memcpy(words.data(), bytes.data(), sizeof words);
+    return words;
+}
 
 [[nodiscard]] bool is_held(std::uint64_t incarnation) noexcept { return incarnation % 2 != 0; }
 
@@ -43,8 +51,8 @@ void introduce(Record& record, Role role) noexcept {
                       release);  // [role] release side; all else by the incarnation
 
     const platform::ProcessIdentity identity = platform::process_identity();
-    const auto boot_id = std::bit_cast<Words>(identity.boot_id);
-    const auto command = std::bit_cast<Words>(identity.command);
+    const Words boot_id = words_of(identity.boot_id);
+    const Words command = words_of(identity.command);
     record.process_id.store(identity.process_id, relaxed);
     record.thread_id.store(identity.thread_id, relaxed);
     record.pid_namespace.store(identity.pid_namespace, relaxed);

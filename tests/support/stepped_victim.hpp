@@ -223,7 +223,8 @@ void kill_at_each_step(const KillPlan& plan, Make&& make, Kill&& kill, Settle&& 
         while (end == SteppedChild::End::on_the_way && !has_died_in_time && !testing::Test::HasFailure())
             end = let_run(death);
     }
-    for (std::uint64_t calls = 1; plan.behind_each_call && calls <= after_calls.size(); ++calls)
+    const std::uint64_t all_calls = plan.behind_each_call ? after_calls.size() : 0;
+    for (std::uint64_t calls = 1; calls <= all_calls && !testing::Test::HasFailure(); ++calls)
         (void)let_run({.calls = calls});
     EXPECT_GE(2 * report.kills, plan.each_step ? all : 1U)
         << plan.name << ": most victims were done before their time";

@@ -20,7 +20,7 @@ declare -A optional_packages=(
     [bench]="libatomic-queue-dev libconcurrentqueue-dev libreaderwriterqueue-dev libck-dev libzmq3-dev python3"
     # Not g++-multilib: it cannot be installed beside cross compilers. Not musl-tools: Debian has no C++ library for musl.
     [portability]="g++-11 g++-12 g++-13 g++-14 clang-14 clang-15 clang-16 clang-17 clang-18 clang-19 libc++-19-dev libc++abi-19-dev
-        g++-aarch64-linux-gnu g++-i686-linux-gnu qemu-user-static libx11-dev"
+        g++-aarch64-linux-gnu g++-i686-linux-gnu qemu-user-static libx11-dev debootstrap"
 )
 
 # need <group>...: what these groups lack is installed; where nothing lacks, nothing runs.

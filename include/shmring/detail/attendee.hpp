@@ -93,10 +93,10 @@ class Attendee {
             wake_sleepers(*own_line_, 1);
     }
 
-    /// To be told what a call found, when there may be a readable descriptor: "nothing yet" silences it, arms the line, and looks
-    /// again; what is not done and stays to be told keeps it readable. Answers what there is now. Every call that takes or looks ends
-    /// here, also one that waited: whoever is told that there is nothing must not be woken for it again.
-    /// `look_around()` runs when the descriptor's timer came: it is time to ask who lives, too.
+    /// Updates the epoll descriptor, if there is one, after a call: on "nothing yet" it is silenced, the line is armed, and the call tried
+    /// again; on closed, peer_lost or corrupt it stays readable. Answers what there is now. Every call that takes or polls ends here,
+    /// also one that waited: a caller that is told "nothing" must not be woken for it again.
+    /// `look_around()` runs when the descriptor's timer came: then it is time to probe for deaths, too.
     template <class IsNotYet, class Attempt, class LookAround>
     [[nodiscard]] Status settle(Status found, IsNotYet&& is_not_yet, Attempt& attempt,
                                 LookAround&& look_around) noexcept {

@@ -1,6 +1,6 @@
 // When calls that succeed should ask whether their peer lives: about once per liveness period of time, and seldom a look at the clock.
-// Who calls seldom looks each time, which costs nothing beside the pause between; who calls all the time looks every 16th time, and
-// so does one that has just slowed down, once. (Calls that find nothing look each time: LivenessClock.)
+// Infrequent callers check the clock on every call, which costs nothing beside the pause between. Frequent callers check it on every
+// 16th call; one that has just slowed down does so once more. (Calls that find nothing look each time: LivenessClock.)
 #pragma once
 
 #include <cstdint>

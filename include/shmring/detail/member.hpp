@@ -56,7 +56,7 @@ class Member : public Attendee {
     void wake_overlooked(More&& more) noexcept {
         wake_overlooked_peer(more);
     }
-    /// We were woken for what we leave there: one of our own side may have a use for it.
+    /// We consumed a wake-up but left the message or the room: wake another of our own side.
     template <class More>
     void pass_on(More&& more) noexcept {
         wake_own_side(more);

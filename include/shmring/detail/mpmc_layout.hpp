@@ -51,8 +51,8 @@ inline constexpr std::uint64_t kTailClosed = std::uint64_t{1} << 63;
 ///   272    lost         recoverers, readers  people        messages that died with a consumer, or threw, and are not redelivered
 ///   280    redelivered  consumers            people        orphans that were delivered again (at_least_once)
 ///   288    searched     consumers            consumers     what `orphans` said before a search that found none
-///   296    forgotten    new holders          recoverers    beyond each read claim whose name was taken away before it was repaired
-///   304    remembered   recoverers           recoverers    what `forgotten` said before a look that settled all of them
+///   296    forgotten    new holders          recoverers    upper bound of read claims whose intent was dropped before repair
+///   304    remembered   recoverers           recoverers    what `forgotten` was before a scan that repaired all; differs while a scan is owed
 ///   312    bound        explicit producers   recoverers    how many explicit producers there have been
 ///   384    readable     all                  producers     EventLine: consumers sleep here
 ///   512    writable     all                  consumers     EventLine: producers sleep here

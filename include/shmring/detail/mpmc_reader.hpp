@@ -42,7 +42,7 @@ class MpmcReader {
             const Status found = find_oldest(seen, count);
             if (found != Status::ok) return give_up(found);
             intent_.name(ClaimSide::read, seen, Extent::kEachPlaceIsAMessage ? count : 1);
-            // Success acquires nothing new: the head never says the same twice, so this is the store that we loaded.
+            // Acquire would add nothing on success: head only grows, so we read the store that our acquire load read before.
             if (!head.compare_exchange_weak(seen, seen + count, release, acquire)) continue;
             claimed_ = {seen, count};  // [claim] release side, [advance] release side
             deliveries_ = 0;
@@ -193,7 +193,7 @@ class MpmcReader {
             const SlotWord mine = SlotWord::of(slot.lap(), SlotState::published, word.deliveries() + 1);
             intent_.name_orphan(position, mine.deliveries());
             std::uint64_t expected = word.value;
-            // Success acquires nothing new: a word never says the same twice, so this is the store that we loaded.
+            // Acquire would add nothing on success: a word takes no value twice, so we read the store that we loaded before.
             if (!slot.word().compare_exchange_strong(expected, mine.value, release, relaxed)) continue;
             auto& control = slots_.control();           // [claim] release side
             control.redelivered.fetch_add(1, relaxed);  // a statistic: before the message is handed back

@@ -11,7 +11,7 @@
 //   a read, claimed                 orphaned(lap)                  announced again: who made it one may have died before it said so
 //   either                          a later word                   nothing to do: it was done
 //
-// Naming is not owning: several may name a position, one won it. So a slot is touched only when no living participant names it.
+// An intent is not ownership: several may name a position, one won it. So a slot is touched only when no living participant names it.
 #pragma once
 
 #include <algorithm>
@@ -184,7 +184,7 @@ class MpmcRecovery {
                                                                                      : nullptr;
         if (counter != nullptr) counter->fetch_add(1, relaxed);  // before the repair: never too few
         std::uint64_t expected = word.value;
-        // Success acquires nothing new: a word never says the same twice, so this is the store that we loaded.
+        // Acquire would add nothing on success: a word takes no value twice, so we read the store that we loaded before.
         if (slot.word().compare_exchange_strong(expected, repaired.value, release, relaxed)) {
             announce_if_orphan(side, slot, repaired);
             return Outcome::repaired;  // [publish] release side, [handback] release side

@@ -42,7 +42,7 @@ class MpmcWriter {
             if (is_free) [[likely]] {
                 if (const std::uint64_t count = plan(seen, slot); count != 0) [[likely]] {
                     intent_.name(ClaimSide::write, seen, names_all ? count : 1);
-                    // Success acquires nothing new: the tail never says the same twice, so this is the store that we loaded.
+                    // Acquire would add nothing on success: tail only grows, so we read the store that our acquire load read before.
                     if (!tail.compare_exchange_weak(seen, seen + count, release, acquire)) continue;
                     claimed_ = {seen, count};  // [claim] release side
                     return Status::ok;

@@ -1,6 +1,6 @@
-// What one end of a pipe knows of the other, and what it does when the other is gone: it hangs up in its name. A pipe's death is
-// a close that the survivor performs, so that the lanes need to know nothing of pipes: their readers drain and get `closed`, their
-// writers get `closed`.
+// What one end of a pipe knows of the other, and what it does when the other is gone. When a process finds its peer dead, it closes
+// both lanes on the peer's behalf (it "hangs up"). So the lanes need to know nothing of pipes: their readers drain and get `closed`,
+// their writers get `closed`.
 //
 //   seats of the end                 the end is   which means
 //   all never taken                  unbound      wait; with a tether that nobody holds any more: gone

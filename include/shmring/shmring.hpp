@@ -18,6 +18,7 @@
 #include "shmring/result.hpp"
 #include "shmring/segment.hpp"
 #include "shmring/spsc_ring.hpp"
+#include "shmring/version.hpp"
 #include "shmring/wait.hpp"
 #include "shmring/wait_any.hpp"
 

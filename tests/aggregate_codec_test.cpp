@@ -59,10 +59,49 @@ struct WithPointer {
 class Private {
     [[maybe_unused]] std::string text_;
 };
+struct WithBitField {
+    std::string text;
+    unsigned flags : 3;
+};
+struct BitFields {  // a Message
+    unsigned low : 3;
+    unsigned high : 5;
+};
+struct WithMessageOfBitFields {
+    std::string text;
+    BitFields bits;
+};
+struct Tree {
+    std::string name;
+    std::vector<Tree> children;
+};
+struct There;
+struct Here {
+    std::string name;
+    std::vector<There> others;
+};
+struct There {
+    std::string name;
+    std::vector<std::vector<Here>> others;
+};
+struct WithTree {
+    std::string name;
+    Tree tree;
+};
+struct TwoOfAKind {
+    Leg first;
+    Leg second;
+    std::vector<Leg> more;
+};
 static_assert(Encodable<Trade> && Decodable<Trade> && Encodable<One> && Decodable<Sixteen>);
 static_assert(Decodable<std::vector<Trade>>);
 static_assert(!Encodable<Seventeen> && !Encodable<WithArray> && !Encodable<Derived> && !Encodable<Private>);
 static_assert(!Encodable<WithPointer> && !Encodable<std::vector<WithPointer>>);
+static_assert(!Encodable<WithBitField> && !Encodable<std::vector<WithBitField>> &&
+              Decodable<WithMessageOfBitFields>);
+static_assert(!Encodable<Tree> && !Decodable<Tree> && !Encodable<std::vector<Tree>> && !Encodable<WithTree>);
+static_assert(!Encodable<Here> && !Encodable<There> && !Decodable<std::vector<There>>);
+static_assert(Encodable<TwoOfAKind> && Decodable<TwoOfAKind>, "one type twice is no recursion");
 
 Trade trade(int id) {
     return {"name of " + std::to_string(id), {1.5, -2, id * 0.25}, id,  {'b', 'u', 'y', ' '}, {"here", 7},
@@ -139,6 +178,11 @@ TEST(AggregateCodec, ATruncatedMessageIsCorruptToItsReader) {
     EXPECT_EQ(in.try_pop_value(got).error(), Status::corrupt);
 }
 
+/// As deep as its own codec allows.
+struct Branch {
+    std::string name;
+    std::vector<Branch> children;
+};
 /// What one field cannot say, the struct cannot.
 struct Mute {
     std::string text;
@@ -164,6 +208,18 @@ struct shmring::Codec<shmring::test::Terse> {
         std::memcpy(&value.number, from.data(), 4);
         value.digit = static_cast<std::int32_t>(from[4]);
         return value.digit < 10;
+    }
+};
+
+template <>
+struct shmring::Codec<shmring::test::Branch> {  // the name alone
+    static std::size_t size(const test::Branch& value) noexcept { return value.name.size(); }
+    static void encode(const test::Branch& value, std::span<std::byte> to) noexcept {
+        Codec<std::string>::encode(value.name, to);
+    }
+    static bool decode(Bytes from, test::Branch& value) {
+        value.children.clear();
+        return Codec<std::string>::decode(from, value.name);
     }
 };
 
@@ -197,6 +253,23 @@ TEST(AggregateCodec, AMessageWithACodecOfItsOwnTravelsByThatOne) {
     EXPECT_EQ(*queue.pop(), letter);
     ASSERT_TRUE(queue.push({"dear", {1, 10}, "yours"}));
     EXPECT_EQ(queue.pop().error(), Status::corrupt) << "as its codec says";
+}
+
+struct Garden {
+    std::string place;
+    Branch branch;
+    std::vector<Branch> more;
+};
+
+TEST(AggregateCodec, ATypeThatHoldsItselfTravelsByACodecOfItsOwn) {
+    static_assert(Encodable<Branch> && Decodable<Garden>);
+    Garden got;
+    ASSERT_TRUE(
+        Codec<Garden>::decode(bytes_of(Garden{"here", {"first", {{"twig", {}}}}, {{"second", {}}}}), got));
+    EXPECT_EQ(got.place + got.branch.name, "herefirst");
+    EXPECT_TRUE(got.branch.children.empty());
+    ASSERT_EQ(got.more.size(), 1U);
+    EXPECT_EQ(got.more[0].name, "second");
 }
 
 TEST(AggregateCodec, WithAFieldThatCannotBeSentIsTooLarge) {

@@ -79,6 +79,25 @@ TEST(Compile, EveryPublicHeaderRefusesATargetOf32BitsInItsFirstError) {
         GTEST_SKIP() << "the compiler knows no -m32";
     expect_every_public_header_refuses({"-m32", "-std=c++20"}, "shmring needs a 64-bit target");
 }
+/// By its first error, which comes from no template of ours that broke.
+void expect_queue_of_it_refused(const std::string& type, const std::string& sentence) {
+    const PrivateFolder folder;
+    const std::string source = folder / "refused.cpp";
+    std::ofstream(source) << "#include <shmring/queue.hpp>\n#include <string>\n#include <vector>\n"
+                          << type << "\nauto made = shmring::Queue<It>::anonymous({.capacity = 1});\n";
+    const Ran ran = compile({"-std=c++20", "-fsyntax-only", source});
+    EXPECT_FALSE(ran.ended.exited_with(0)) << type;
+    EXPECT_NE(errors_of(ran.err).first.find(sentence), std::string::npos) << ran;
+}
+TEST(Compile, AStructWithABitFieldBesideAStringIsRefusedInOneSentence) {
+    expect_queue_of_it_refused(
+        "struct It { std::string text; unsigned flags : 3; };",
+        "a struct with a bit-field and a field that is no Message has no codec by itself");
+}
+TEST(Compile, AStructThatHoldsItselfIsRefusedInOneSentence) {
+    expect_queue_of_it_refused("struct It { std::string name; std::vector<It> children; };",
+                               "a type that holds values of its own type has no codec by itself");
+}
 TEST(Compile, AProgramThatUsesEveryTypeGivesNoWarning) {
     for (const char* assertions : {"-UNDEBUG", "-DNDEBUG"})
         expect_compiles({"-std=c++20", assertions, "-Wall", "-Wextra", "-Wpedantic", "-Wshadow",

@@ -21,8 +21,100 @@
 
 namespace shmring {
 
+template <class T>
+struct Codec;
+
 /// A message as it lies in memory that somebody else owns.
 using Bytes = std::span<const std::byte>;
+
+/// What Codec<T>::size() answers for a value that cannot be sent: its push takes no room and answers too_large.
+inline constexpr std::size_t kNotEncodable = std::numeric_limits<std::size_t>::max();
+
+/// A type whose values can be sent.
+template <class T>
+concept Encodable = requires(const T& value, std::span<std::byte> to) {
+    { Codec<T>::size(value) }
+    noexcept->std::same_as<std::size_t>;
+    { Codec<T>::encode(value, to) }
+    noexcept;
+};
+
+/// A type whose values can be received.
+template <class T>
+concept Decodable = requires(Bytes from, T& value) {
+    { Codec<T>::decode(from, value) } -> std::same_as<bool>;
+};
+
+namespace detail {
+
+/// Not one that puts together what others write: those of fields and elements.
+template <class T>
+concept HasCodecOfItsOwn = !requires {
+    Codec<T>::kOfParts;
+};
+template <class T>
+concept HasCodec = HasCodecOfItsOwn<T> || Encodable<T> || Decodable<T>;
+
+template <class T, class... Outer>
+consteval bool holds_itself() noexcept;
+template <class T, class... Outer>
+struct AmongParts {
+    static constexpr bool kHoldItself = false;
+};
+template <class... Field, class... Outer>
+struct AmongParts<std::tuple<Field&...>, Outer...> {
+    static constexpr bool kHoldItself = (holds_itself<Field, Outer...>() || ...);
+};
+template <class Element, class... Outer>
+struct AmongParts<std::vector<Element>, Outer...> {
+    static constexpr bool kHoldItself = holds_itself<Element, Outer...>();
+};
+/// By way of fields and elements without a codec of their own it, or a type in it, comes to values of its own type, as a tree does. How
+/// deep those go would be the sender's choice, and the reader's stack is not endless.
+template <class T, class... Outer>
+consteval bool holds_itself() noexcept {
+    if constexpr ((std::same_as<T, Outer> || ...))
+        return true;
+    else if constexpr (HasCodecOfItsOwn<T>)
+        return false;
+    else if constexpr (PlainAggregate<T>)
+        return AmongParts<decltype(fields_of(std::declval<T&>())), T, Outer...>::kHoldItself;
+    else
+        return AmongParts<T, T, Outer...>::kHoldItself;
+}
+
+template <class Fields>
+inline constexpr bool kHaveCodecs = false;
+template <class... Field>
+inline constexpr bool kHaveCodecs<std::tuple<Field&...>> = ((Encodable<Field> && Decodable<Field>)&&...);
+
+template <class T>
+concept AggregateOfCodecs = !Message<T> && PlainAggregate<T> && !holds_itself<T>() &&
+                            kHaveCodecs<decltype(fields_of(std::declval<T&>()))>;
+
+template <class T>
+struct Part;
+
+/// The reason in words, where a concept would only name itself.
+template <class T>
+constexpr bool explain_codec() {
+    static_assert(!std::is_pointer_v<T>,
+                  "a pointer has no codec: its target does not exist in the other process");
+    static_assert(
+        HasCodec<T> || !FieldsAlone<T> || HasReferences<T>,
+        "a struct with a bit-field and a field that is no Message has no codec by itself: specialise "
+        "shmring::Codec<T> for it");
+    static_assert(
+        HasCodec<T> || !holds_itself<T>(),
+        "a type that holds values of its own type has no codec by itself, because its sender would say "
+        "how deep the reader's stack goes: specialise shmring::Codec<T> for it");
+    static_assert(HasCodec<T>,
+                  "this type is neither a Message, nor a string, vector or aggregate of such: specialise "
+                  "shmring::Codec<T> for it");
+    return HasCodec<T>;
+}
+
+}  // namespace detail
 
 /// Specialise it for types of your own:
 ///
@@ -35,54 +127,37 @@ using Bytes = std::span<const std::byte>;
 /// There are codecs for every Message (its bytes), std::string and std::string_view (their characters; a view can only be sent),
 /// and std::vector of a Message (their bytes) or of anything else that has a codec (each element behind its 32-bit size). A struct of up to
 /// 16 fields that all have one, has one by itself: `struct Order { std::uint32_t number; std::string text; std::vector<double> prices; };`.
-/// It must be an aggregate (no constructors, no private fields) without base classes and C arrays. Fields travel in their order: Messages
-/// as their bytes, others behind their 32-bit size. Change the schema when you change the fields.
+/// It must be an aggregate (no constructors, no private fields) without base classes, C arrays and bit-fields, and come to no values of
+/// its own type (a tree's depth would be the sender's choice, and the reader's stack is not endless). Fields travel in their order:
+/// Messages as their bytes, others behind their 32-bit size. Change the schema when you change the fields.
 template <class T>
 struct Codec {
-    static constexpr bool kMissing = true;
+    static constexpr bool kOfParts = true;
+    static std::size_t size(const T& value) noexcept requires detail::AggregateOfCodecs<T> {
+        std::size_t sum = 0;
+        each(value, [&sum](const auto& field) noexcept { part(field).add_size(field, sum); });
+        return sum;
+    }
+    static void encode(const T& value,
+                       std::span<std::byte> to) noexcept requires detail::AggregateOfCodecs<T> {
+        each(value, [&to](const auto& field) noexcept { part(field).encode(field, to); });
+    }
+    static bool decode(Bytes from, T& value) requires detail::AggregateOfCodecs<T> {
+        bool is_one = true;
+        each(value, [&](auto& field) { is_one = is_one && part(field).decode(from, field); });
+        return is_one && from.empty();
+    }
+
+ private:
+    template <class Field>
+    static constexpr detail::Part<std::remove_const_t<Field>> part(Field&) noexcept {
+        return {};
+    }
+    template <class Value, class Call>
+    static void each(Value& value, Call&& call) {
+        std::apply([&call](auto&... field) { (call(field), ...); }, detail::fields_of(value));
+    }
 };
-
-/// What Codec<T>::size() answers for a value that cannot be sent: its push takes no room and answers too_large.
-inline constexpr std::size_t kNotEncodable = std::numeric_limits<std::size_t>::max();
-
-namespace detail {
-
-template <class T>
-concept HasCodec = !requires {
-    Codec<T>::kMissing;
-};
-
-}  // namespace detail
-
-/// A type whose values can be sent.
-template <class T>
-concept Encodable = detail::HasCodec<T> && requires(const T& value, std::span<std::byte> to) {
-    { Codec<T>::size(value) }
-    noexcept->std::same_as<std::size_t>;
-    { Codec<T>::encode(value, to) }
-    noexcept;
-};
-
-/// A type whose values can be received.
-template <class T>
-concept Decodable = detail::HasCodec<T> && requires(Bytes from, T& value) {
-    { Codec<T>::decode(from, value) } -> std::same_as<bool>;
-};
-
-namespace detail {
-
-/// The reason in words, where a concept would only name itself.
-template <class T>
-constexpr bool explain_codec() {
-    static_assert(!std::is_pointer_v<T>,
-                  "a pointer has no codec: its target does not exist in the other process");
-    static_assert(HasCodec<T>,
-                  "this type is neither a Message, nor a string, vector or aggregate of such: specialise "
-                  "shmring::Codec<T> for it");
-    return HasCodec<T>;
-}
-
-}  // namespace detail
 
 template <Message T>
 struct Codec<T> {
@@ -179,59 +254,25 @@ struct Part {
     }
 };
 
-template <class Fields>
-inline constexpr bool kHaveCodecs = false;
-template <class... Field>
-inline constexpr bool kHaveCodecs<std::tuple<Field&...>> = ((Encodable<Field> && Decodable<Field>)&&...);
-
-template <class T>
-concept AggregateOfCodecs =
-    !Message<T> && PlainAggregate<T> && kHaveCodecs<decltype(fields_of(std::declval<T&>()))>;
-
 }  // namespace detail
 
 template <class T>
-requires(!Message<T> && Encodable<T> && Decodable<T>) struct Codec<std::vector<T>> {
-    static std::size_t size(const std::vector<T>& values) noexcept {
+requires(!Message<T>) struct Codec<std::vector<T>> {
+    static constexpr bool kOfParts = true;
+    static std::size_t size(const std::vector<T>& values) noexcept requires(Encodable<T>&& Decodable<T>) {
         std::size_t sum = 0;
         for (const T& value : values) detail::Part<T>::add_size(value, sum);
         return sum;
     }
-    static void encode(const std::vector<T>& values, std::span<std::byte> to) noexcept {
+    static void encode(const std::vector<T>& values, std::span<std::byte> to) noexcept
+        requires(Encodable<T>&& Decodable<T>) {
         for (const T& value : values) detail::Part<T>::encode(value, to);
     }
-    static bool decode(Bytes from, std::vector<T>& values) {
+    static bool decode(Bytes from, std::vector<T>& values) requires(Encodable<T>&& Decodable<T>) {
         values.clear();
         while (!from.empty())
             if (!detail::Part<T>::decode(from, values.emplace_back())) return false;
         return true;
-    }
-};
-
-template <detail::AggregateOfCodecs T>
-struct Codec<T> {
-    static std::size_t size(const T& value) noexcept {
-        std::size_t sum = 0;
-        each(value, [&sum](const auto& field) noexcept { part(field).add_size(field, sum); });
-        return sum;
-    }
-    static void encode(const T& value, std::span<std::byte> to) noexcept {
-        each(value, [&to](const auto& field) noexcept { part(field).encode(field, to); });
-    }
-    static bool decode(Bytes from, T& value) {
-        bool is_one = true;
-        each(value, [&](auto& field) { is_one = is_one && part(field).decode(from, field); });
-        return is_one && from.empty();
-    }
-
- private:
-    template <class Field>
-    static constexpr detail::Part<std::remove_const_t<Field>> part(Field&) noexcept {
-        return {};
-    }
-    template <class Value, class Call>
-    static void each(Value& value, Call&& call) {
-        std::apply([&call](auto&... field) { (call(field), ...); }, detail::fields_of(value));
     }
 };
 

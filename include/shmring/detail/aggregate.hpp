@@ -45,7 +45,7 @@ inline constexpr std::size_t kFieldCount = count_fields<T>();
 
 /// A class of fields alone: no base class, which would count as one, and no std::array, which takes itself apart otherwise.
 template <class T>
-concept PlainAggregate = std::is_class_v<T> && std::is_aggregate_v<T> && !requires {
+concept FieldsAlone = std::is_class_v<T> && std::is_aggregate_v<T> && !requires {
     std::tuple_size<T>::value;
 }
 &&!requires { T{ToBaseOf<T>{}}; }
@@ -105,5 +105,32 @@ template <class T>
         return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
     }
 }
+
+/// An object that is never made: its fields have addresses, but no values.
+template <class T>
+union Unmade {
+    constexpr Unmade() noexcept : nothing{} {}
+    constexpr ~Unmade() {}
+    char nothing;
+    T value;
+};
+template <class T>
+inline constinit Unmade<T> unmade{};
+
+template <class T>
+[[nodiscard]] constexpr bool refer_to_fields(const T& value) noexcept {
+    (void)fields_of(value);
+    return true;
+}
+
+/// None of its fields is a bit-field. To one of those there is no reference; a const one means a copy, and a copy of what has no value is no
+/// constant expression.
+template <class T>
+concept HasReferences = requires {
+    typename std::bool_constant<refer_to_fields<T>(unmade<T>.value)>;
+};
+
+template <class T>
+concept PlainAggregate = FieldsAlone<T> && HasReferences<T>;
 
 }  // namespace shmring::detail

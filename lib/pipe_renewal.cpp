@@ -1,28 +1,23 @@
-// Taking a pipe away that nobody can use any more. Many may come to that at once, and by then one of them may have made the new pipe:
-// so who takes the name away holds a lock of the old file, and looks whether the name still leads there.
+// Taking a pipe away that nobody can use any more. Many may come to that at once, and by then one of them may have made the new pipe, which
+// remove_named_file() leaves alone.
 //
 // What a death leaves behind, by the moment it comes: before the name is gone, a pipe that the next one takes away; after that, no pipe.
-// The lock goes with its holder.
 #include "shmring/detail/pipe_renewal.hpp"
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <system_error>
-#include <thread>
 
 #include "shmring/detail/participants.hpp"
 #include "shmring/detail/pipe_watch.hpp"
-#include "shmring/detail/platform.hpp"
 #include "shmring/detail/segment_file.hpp"
 
 namespace shmring::detail {
 
 namespace {
 
-constexpr auto kPause = std::chrono::milliseconds(1);
 constexpr int kAttempts =
-    1000;  // each lost one means that another takes the name away, has done so, or is stopped at it
+    1000;  // each lost one means that another has made a pipe, whose ends are gone already
 
 /// Both ends were taken, and are closed or dead. Not where one has yet to come: what the other sent is still to be received.
 [[nodiscard]] bool is_over(const Segment& pipe) noexcept {
@@ -39,15 +34,7 @@ constexpr int kAttempts =
 enum class Removal { done, refused };
 
 [[nodiscard]] Removal take_away(const Segment& pipe) noexcept {
-    std::error_code code;
-    const auto at_it = platform::LivenessLock::take(pipe.descriptor(), pipe.file_identity(),
-                                                    pipe.geometry().liveness_base + kRenewalByte, code);
-    if (!at_it.held()) {
-        if (code != std::errc::resource_unavailable_try_again) return Removal::refused;
-        std::this_thread::sleep_for(kPause);
-        return Removal::done;  // by another, in a moment
-    }
-    code = remove_named_file(pipe.name(), &pipe.file_identity());
+    const std::error_code code = remove_named_file(pipe.name(), &pipe.file_identity());
     return !code || code == std::errc::no_such_file_or_directory ? Removal::done : Removal::refused;
 }
 

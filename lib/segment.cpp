@@ -219,7 +219,7 @@ std::span<std::byte, 64> Segment::user_metadata() const noexcept { return header
 bool Segment::retired() const noexcept {
     if (base_ == nullptr) return false;
     const bool marked = header().retired.load(relaxed) != 0;  // a mark: nothing is published by it
-    return marked || (had_name_ && has_lost_its_name(descriptor_, file_));
+    return marked || (had_name_ && has_lost_its_name(descriptor_, file_, name()));
 }
 
 }  // namespace shmring

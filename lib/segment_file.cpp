@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cinttypes>
 #include <cstddef>
 #include <cstdio>
+#include <thread>
 
 #include "shmring/detail/segment_file.hpp"
 
@@ -104,6 +106,31 @@ void mark_retired(const Descriptor& file) noexcept {
     ::munmap(page, kPageSize);
 }
 
+[[nodiscard]] platform::FileIdentity identity_of(const struct stat& status) noexcept {
+    return {status.st_dev, status.st_ino};
+}
+
+[[nodiscard]] bool has_no_name_at_all(int number, const platform::FileIdentity& file) noexcept {
+    struct stat status {};
+    return ::fstat(number, &status) == 0 && status.st_nlink == 0 && identity_of(status) == file;
+}
+
+/// Held by whoever takes the name of a file away. Not held by anybody: `code` says why, resource_unavailable_try_again where another
+/// had it all the time. A process that is stopped with it in hand must not stop others for good.
+[[nodiscard]] platform::LivenessLock right_to_remove(const Descriptor& file, const struct stat& status,
+                                                     std::error_code& code) noexcept {
+    constexpr int kAttempts = 1000;
+    constexpr auto kPause = std::chrono::milliseconds(1);
+    for (int attempt = 0;; ++attempt) {
+        code.clear();
+        auto right = platform::LivenessLock::take(file.number(), identity_of(status),
+                                                  kOwnLivenessBase + kRemovalByte, code);
+        if (right.held() || code != std::errc::resource_unavailable_try_again || attempt == kAttempts)
+            return right;
+        std::this_thread::sleep_for(kPause);
+    }
+}
+
 }  // namespace
 
 std::string_view plain_name(std::string_view name) noexcept {
@@ -182,10 +209,19 @@ bool has_a_name(const Descriptor& file) noexcept {
     return ::fstat(file.number(), &status) == 0 && status.st_nlink != 0;
 }
 
-bool has_lost_its_name(int number, const platform::FileIdentity& file) noexcept {
+bool has_lost_its_name(int number, const platform::FileIdentity& file, std::string_view plain) noexcept {
     struct stat status {};
-    return ::fstat(number, &status) == 0 && status.st_nlink == 0 &&
-           platform::FileIdentity{status.st_dev, status.st_ino} == file;
+    if (!plain.empty()) {
+        if (::lstat(Path{plain}.text(), &status) == 0) {
+            if (identity_of(status) == file) return false;
+        } else if (errno != ENOENT) {
+            return has_no_name_at_all(number, file);
+        }
+        // It leads elsewhere or nowhere; in the folder where it was made, not in one that another mount or root put in its place.
+        const bool is_its_folder = ::stat(kFolder, &status) == 0 && status.st_dev == file.device;
+        if (is_its_folder) return true;
+    }
+    return has_no_name_at_all(number, file);
 }
 
 bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept {
@@ -199,14 +235,25 @@ std::error_code remove_named_file(std::string_view plain, const platform::FileId
     const Path path{plain};
     struct stat status {};
     if (::lstat(path.text(), &status) != 0) return errno_code(errno);
-    if (only != nullptr && platform::FileIdentity{status.st_dev, status.st_ino} != *only)
-        return errno_code(ENOENT);
+    const platform::FileIdentity found = identity_of(status);
+    if (only != nullptr && found != *only) return errno_code(ENOENT);
     if (!S_ISREG(status.st_mode)) return errc::not_a_regular_file;
     if (status.st_uid != effective_user() && effective_user() != 0) return errc::untrusted_owner;
 
     // First the name, then the mark: whoever dies in between leaves a ring whose users do not notice, as rm does. The other
     // order would leave a name whose ring nobody may join.
     const Descriptor file{::open(path.text(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+
+    // Two may be at it at once, and behind the first one's back a successor may get the name: it is not the second one's to delete. So
+    // who deletes the name holds a lock of the file, and looks whether the name still leads there. That holds among users of this
+    // library (the kernel deletes names, not files); rm asks nobody. Where the lock cannot be had for another reason than that
+    // somebody has it, the name is deleted without it.
+    std::error_code code;
+    const auto right = file ? right_to_remove(file, status, code) : platform::LivenessLock{};
+    if (code == std::errc::resource_unavailable_try_again) return code;
+    if (::lstat(path.text(), &status) != 0) return errno_code(errno);
+    if (identity_of(status) != found) return errno_code(ENOENT);
+
     const Bells bells = remove_bell_files(plain);  // before the name is free: later it might be a successor's
     if (::unlink(path.text()) != 0) return errno_code(errno);
     const bool was_the_last_name = file && ::fstat(file.number(), &status) == 0 && status.st_nlink == 0;

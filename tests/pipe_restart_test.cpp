@@ -120,7 +120,7 @@ TEST(PipeRestart, WhoDiesWhileItTakesTheNameAwayHoldsUpNobody) {
         std::error_code code;
         const auto lock = detail::platform::LivenessLock::take(
             old.segment().descriptor(), old.segment().file_identity(),
-            old.segment().geometry().liveness_base + detail::kRenewalByte, code);
+            old.segment().geometry().liveness_base + detail::kRemovalByte, code);
         begun.let_through();
         ::pause();
         return lock.held() ? 0 : 1;

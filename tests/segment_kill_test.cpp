@@ -159,6 +159,60 @@ TEST(SegmentKill, ARemoverKilledAtAnySystemCallLeavesAUsableName) {
     EXPECT_GT(still_there, 5);
 }
 
+/// A remover is held up at `held_up(victim)`, another one removes the ring meanwhile, and a successor gets the name, if it is free.
+/// Whether it got it.
+template <class HeldUp>
+[[nodiscard]] bool successor_keeps_its_name(const UniqueName& name, HeldUp held_up) {
+    EXPECT_TRUE(create(name).segment);
+    Victim remover([&] {
+        const std::error_code code = Segment::remove(name);
+        return !code || code == std::errc::no_such_file_or_directory ? 0 : 1;
+    });
+    EXPECT_TRUE(remover.steppable());
+    EXPECT_TRUE(held_up(remover));
+    const std::error_code code = Segment::remove(name);
+    EXPECT_TRUE(!code || code == std::errc::no_such_file_or_directory ||
+                code == std::errc::resource_unavailable_try_again)
+        << code.message();
+    const Outcome successor = create(name);
+    const Ended ended = remover.run_on();
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
+    if (successor.segment) {
+        EXPECT_FALSE(successor.segment.retired());
+        EXPECT_EQ(open(name).segment.geometry().generation, successor.segment.geometry().generation);
+        EXPECT_FALSE(Segment::remove(name));
+    }
+    EXPECT_FALSE(std::filesystem::exists(name.path()));
+    return static_cast<bool>(successor.segment);
+}
+
+TEST(SegmentKill, ARemoverThatIsHeldUpDeletesNoSuccessor) {
+    const UniqueName name;
+    if (run_until(0, [] { return true; }) == Fate::untraceable)
+        GTEST_SKIP() << "ptrace is not permitted here";
+    // Behind its look at the name, until it has the right to remove: there another waits for it, a second each time.
+    int stops = 0;
+    const auto after_stops = [&](Victim& remover) {
+        while (remover.entering() != SYS_newfstatat)
+            if (!remover.step()) return false;
+        for (int passed = 0; passed <= stops; ++passed)
+            if (!remover.step()) return false;
+        return true;
+    };
+    while (!HasFailure() && successor_keeps_its_name(name, after_stops)) ++stops;
+    EXPECT_GT(stops, 10);
+    EXPECT_FALSE(successor_keeps_its_name(name, [](Victim& remover) {
+        while (remover.entering() != SYS_unlink)
+            if (!remover.step()) return false;
+        return true;
+    })) << "the name is still there";
+    EXPECT_TRUE(successor_keeps_its_name(name, [](Victim& remover) {
+        while (remover.entering() != SYS_unlink)
+            if (!remover.step()) return false;
+        return remover.step();
+    })) << "it is gone";
+}
+
 /// Between the open and the look at the file, the name goes: what was opened is a ring that newcomers will not find.
 TEST(SegmentKill, ANameThatGoesWhileItIsOpenedIsMissing) {
     constexpr int kMissing = 9;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "support/child_process.hpp"
+#include "support/private_shm.hpp"
 #include "support/test_segment.hpp"
 #include "support/unique_name.hpp"
 
@@ -193,6 +194,43 @@ TEST(SegmentNamed, ANameThatWasDeletedByOthersIsNoticedToo) {
     EXPECT_FALSE(nameless.segment.retired()) << "it never had a name";
     EXPECT_FALSE(from_descriptor(nameless.segment.descriptor()).segment.retired());
     EXPECT_FALSE(Segment{}.retired());
+}
+
+TEST(SegmentNamed, ANameThatLeadsElsewhereIsNoticedToo) {
+    const UniqueName name;
+    const std::string elsewhere = name.path() + ".moved";
+    const Outcome made = create(name);
+    const Outcome passed = from_descriptor(made.segment.descriptor());
+    ASSERT_EQ(::link(name.path().c_str(), elsewhere.c_str()), 0);
+    EXPECT_FALSE(made.segment.retired()) << "it has its name, and another";
+    ASSERT_EQ(::unlink(name.path().c_str()), 0);
+    EXPECT_TRUE(made.segment.retired()) << "a hard link is left";
+    EXPECT_FALSE(passed.segment.retired()) << "it knows no name, and the file has one";
+    ASSERT_EQ(::rename(elsewhere.c_str(), name.path().c_str()), 0);
+    EXPECT_FALSE(made.segment.retired()) << "moved back";
+    ASSERT_EQ(::rename(name.path().c_str(), elsewhere.c_str()), 0);
+    EXPECT_TRUE(made.segment.retired()) << "moved away";
+    const Outcome successor = create(name);
+    EXPECT_TRUE(made.segment.retired()) << "the name is another's";
+    EXPECT_FALSE(successor.segment.retired());
+    ASSERT_EQ(::unlink(elsewhere.c_str()), 0);
+    EXPECT_TRUE(passed.segment.retired());
+}
+
+/// Where another /dev/shm was mounted, the name leads nowhere, and says nothing about the ring.
+TEST(SegmentNamed, WhoMayNotSeeTheFolderAnyMoreTakesTheRingForNamed) {
+    const UniqueName name;
+    const Outcome made = create(name);
+    ASSERT_TRUE(made.segment);
+    ChildProcess child([&] {
+        if (!enter_private_mounts()) return kCannotBeTriedHere;
+        const PrivateShm other("size=1m");
+        if (!other) return kCannotBeTriedHere;
+        return made.segment.retired() ? 1 : 0;
+    });
+    const Ended ended = child.join();
+    if (ended.exited_with(kCannotBeTriedHere)) GTEST_SKIP() << "needs a mount namespace";
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
 }
 
 TEST(SegmentNamed, TheNameOutlivesItsUsers) {

@@ -177,9 +177,10 @@ class Segment {
     [[nodiscard]] bool crash_recovery() const noexcept;
     /// 64 bytes of the application's own, zero at first. The library never reads them; access is the caller's to order.
     [[nodiscard]] std::span<std::byte, 64> user_metadata() const noexcept;
-    /// The name was removed since, by remove() or by whatever deletes files (rm, a clean-up at logout): what is still in the ring can
-    /// be used by those who have it, but newcomers will not find it. No call on a ring tells this by itself: ask now and then where
-    /// that may happen. A system call of some hundred ns, unless it was remove(). Of segments that had a name when we joined.
+    /// The name leads here no more: removed by remove(), deleted or moved by whatever does that to files (rm, mv, a clean-up at logout),
+    /// or another's by now. What is still in the ring can be used by those who have it, but newcomers will not find it. No call on a
+    /// ring tells this by itself: ask now and then where that may happen. Some microseconds, unless it was remove(). Of segments that had a
+    /// name when we joined; who joined by from_descriptor() knows no name, and hears only that the file has none left.
     [[nodiscard]] bool retired() const noexcept;
     /// The name without the leading '/', empty for the others.
     [[nodiscard]] std::string_view name() const noexcept { return name_buffer_.data(); }

@@ -34,6 +34,8 @@ inline constexpr std::uint64_t kMaxLivenessPeriodNs = 3'600'000'000'000;
 /// Lock bytes of segments that have a file of their own: far behind any file's end, so that no reader's lock meets them.
 inline constexpr std::uint64_t kOwnLivenessBase = std::uint64_t{1} << 61;
 inline constexpr std::uint64_t kMaxLivenessBase = std::uint64_t{1} << 62;
+/// The lock byte of who takes the name of a segment away, counted from the base: behind those of all records and of a pipe's tethers.
+inline constexpr std::uint64_t kRemovalByte = std::uint64_t{kMaxParticipants} + 3;
 /// Instead of a lock byte: caller-provided memory without a liveness file, where no death can be noticed.
 inline constexpr std::uint64_t kNoLiveness = ~std::uint64_t{0};
 

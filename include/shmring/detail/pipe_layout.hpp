@@ -43,7 +43,4 @@ struct PipeControl {
     return std::uint64_t{kMaxParticipants} + 1 + static_cast<std::uint64_t>(side);
 }
 
-/// The lock byte of who takes a pipe's name away because both its ends are gone; counted likewise.
-inline constexpr std::uint64_t kRenewalByte = std::uint64_t{kMaxParticipants} + 3;
-
 }  // namespace shmring::detail

@@ -55,14 +55,17 @@ inline constexpr std::size_t kMaxNameSize = 250;
 /// What it means that a named segment is marked as removed: that it was removed just now, or that somebody meddled.
 bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept;
 /// Deletes the name of a regular file of ours, and marks what is in it as retired if that is a segment.
-/// `only`: nothing, and no_such_file_or_directory, if the name leads to another file than that.
+/// no_such_file_or_directory: there is none, or another was quicker. resource_unavailable_try_again: another has been at it for a
+/// second, so it is stopped. `only`: nothing, and no_such_file_or_directory, if the name leads to another file than that.
 [[nodiscard]] std::error_code remove_named_file(std::string_view plain,
                                                 const platform::FileIdentity* only = nullptr) noexcept;
 
 /// Whether the file stands in a folder: no memfd, and not deleted.
 [[nodiscard]] bool has_a_name(const Descriptor& file) noexcept;
-/// Whether it does no more; false when `number` is not that file any more.
-[[nodiscard]] bool has_lost_its_name(int number, const platform::FileIdentity& file) noexcept;
+/// Whether it does no more under this name, or, where none is given, under any. False when `number` is not that file any more, and
+/// where the system refuses the answer.
+[[nodiscard]] bool has_lost_its_name(int number, const platform::FileIdentity& file,
+                                     std::string_view plain) noexcept;
 
 /// Anonymous memory of this size, all of it really there. Seal it when it is ready.
 [[nodiscard]] Descriptor make_memfd(std::uint64_t size, SetupReport& report) noexcept;

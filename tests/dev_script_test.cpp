@@ -65,7 +65,7 @@ TEST(DevScript, EveryJobCanBeCalled) {
 TEST(DevScript, ContributingNamesTheJobsThatJudgeAChange) {
     const std::set<std::string> told = found_in(text_of("CONTRIBUTING.md"), R"(tools/dev (\w+))");
     for (const std::string job : {"test", "asan", "tsan", "format", "lint", "models", "torture", "fuzz",
-                                  "coverage", "soak", "portability"})
+                                  "coverage", "soak", "portability", "reference"})
         EXPECT_TRUE(told.contains(job)) << job;
 }
 TEST(DevScript, AWrongFuzzTargetIsRefusedBeforeAnythingIsBuilt) {

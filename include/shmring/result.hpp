@@ -199,7 +199,10 @@ class [[nodiscard]] Result<void> {
 
 }  // namespace shmring
 
+/// Makes an errc comparable with, and convertible to, a std::error_code.
+namespace std {
 template <>
-struct std::is_error_code_enum<shmring::errc> : std::true_type {};
+struct is_error_code_enum<shmring::errc> : true_type {};
+}  // namespace std
 
 #include "shmring/detail/header_end.hpp"

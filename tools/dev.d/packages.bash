@@ -11,9 +11,10 @@ declare -A packages=(
     [coverage]="gcovr"
     [models]="python3"
     [bench]="libbenchmark-dev libboost-dev"
+    [reference]="doxygen"
     [portability]="pkg-config"
 )
-groups=(build test format lint fuzz coverage models bench)    # portability is a gigabyte of compilers, and only for itself
+groups=(build test format lint fuzz coverage models bench reference)    # portability is a gigabyte of compilers, and only for itself
 # What the benchmarks compare with and what portability compiles with, if it can be had: nothing needs it, every report says what is absent.
 declare -A optional_packages=(
     # Not libdpdk-dev (rte_ring): 165 MB with what it depends on. Where it is installed it is used.

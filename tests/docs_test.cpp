@@ -27,7 +27,7 @@ const std::set<std::string> kSources = {".hpp", ".cpp"};
 
 std::vector<File> pages() {
     std::vector<File> files = tree({"docs"}, {".md"});
-    for (const std::string path : {"README.md", "CONTRIBUTING.md", "bench/README.md"})
+    for (const std::string path : {"README.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md"})
         files.push_back({path, text_of(path)});
     return files;
 }

@@ -158,6 +158,7 @@ const std::set<std::string> kTopLevel = {
     "LICENSE",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "build",
     "CMakeUserPresets.json",  // one developer's own, ignored by git
 };

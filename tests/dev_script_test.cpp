@@ -9,7 +9,9 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "support/private_folder.hpp"
 #include "support/run_program.hpp"
 
 namespace shmring::test {
@@ -64,9 +66,79 @@ TEST(DevScript, EveryJobCanBeCalled) {
 }
 TEST(DevScript, ContributingNamesTheJobsThatJudgeAChange) {
     const std::set<std::string> told = found_in(text_of("CONTRIBUTING.md"), R"(tools/dev (\w+))");
-    for (const std::string job : {"test", "asan", "tsan", "format", "lint", "models", "torture", "fuzz",
-                                  "coverage", "soak", "portability", "reference"})
+    for (const std::string job : {"test", "check", "asan", "tsan", "format", "lint", "models", "torture",
+                                  "fuzz", "coverage", "soak", "portability", "reference"})
         EXPECT_TRUE(told.contains(job)) << job;
+}
+/// What a script builds and tests, one a line: in a tree of scripts and one source, where stand-ins for the programs that it calls do
+/// nothing.
+[[nodiscard]] std::string steps_of(const std::string& script, const std::vector<std::string>& arguments = {},
+                                   int exit_of_ctest = 0) {
+    const PrivateFolder folder;
+    for (const char* part :
+         {"tools/dev", "tools/dev.d", ".ci/run", "tests/fuzz/run", "tests/support/soak.hpp"}) {
+        std::filesystem::create_directories(std::filesystem::path(folder / part).parent_path());
+        std::filesystem::copy(kRoot + "/" + part, folder / part);
+    }
+    const std::string log = folder / "log";
+    const auto stand_in = [&](const std::string& name, const std::string& does) {
+        std::ofstream(folder / name) << "#!/bin/sh\n" << does << "\n";
+        std::filesystem::permissions(folder / name, std::filesystem::perms::owner_all);
+    };
+    stand_in("cmake", "echo \"$*\" | sed 's/^--build --preset/build/; s/^--preset/configure/' >>" + log);
+    stand_in("ctest", "[ \"$1\" = --preset ] || exit 0; shift; echo \"test $*\" >>" + log + "; exit " +
+                          std::to_string(exit_of_ctest));
+    stand_in("clang-format-14", "echo format >>" + log + "; cat \"$1\"");
+    stand_in("dpkg-query", "echo installed");
+
+    std::vector<std::string> command{"/usr/bin/env", "PATH=" + folder.path().string() + ":/usr/bin:/bin",
+                                     folder / script};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const Ran ran = run_program(command);
+    EXPECT_EQ(ran.ended.exited_with(0), exit_of_ctest == 0) << ran;
+    std::ifstream file(log);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+const std::string kTestSteps = "configure dev\nbuild dev\ntest dev\n";
+const std::string kRestSteps = "format\nconfigure dev\nbuild check\ntest check\n";
+
+TEST(DevScript, TestLeavesToCheckWhatTakesLong) {
+    EXPECT_EQ(steps_of("tools/dev", {"test"}), kTestSteps);
+    EXPECT_EQ(steps_of("tools/dev", {"test", "-R", "^tidy/"}),
+              "configure dev\nbuild dev\ntest dev -R ^tidy/\n");
+}
+TEST(DevScript, TestQuickIsAFirstLook) {
+    EXPECT_EQ(steps_of("tools/dev", {"test", "--quick"}), "configure dev\nbuild quick\ntest quick\n");
+    EXPECT_EQ(steps_of("tools/dev", {"test", "--quick", "-V"}),
+              "configure dev\nbuild quick\ntest quick -V\n");
+}
+TEST(DevScript, CheckRunsWhatTestRunsAndTheRest) {
+    EXPECT_EQ(steps_of("tools/dev", {"check"}), kTestSteps + kRestSteps);
+    EXPECT_EQ(steps_of("tools/dev", {"check", "--rest"}), kRestSteps);
+    EXPECT_EQ(steps_of("tools/dev", {"check", "-R", "^torture/"}),
+              "configure dev\nbuild check\ntest check -R ^torture/\n");
+}
+TEST(DevScript, ContinuousIntegrationRunsEverythingOnce) {
+    EXPECT_EQ(steps_of(".ci/run"), kTestSteps + kRestSteps);
+}
+TEST(DevScript, ATestThatFailsFailsTheJob) {
+    EXPECT_EQ(steps_of("tools/dev", {"test"}, 8), kTestSteps);
+    EXPECT_EQ(steps_of("tools/dev", {"check"}, 8), kTestSteps) << "and ends it";
+}
+/// By a label that one preset leaves out and the other runs; check builds everything.
+TEST(DevScript, EveryTestBelongsToTestOrToCheck) {
+    const std::string presets = text_of("CMakePresets.json");
+    const auto filter_of = [&](const std::string& preset) {
+        return found_in(
+            presets, R"re(\{\s*"name": ")re" + preset +
+                         R"re(",[^{}]*"configurePreset": "dev",\s*"filter": \{([^{}]*\{[^{}]*\})[^{}]*\})re");
+    };
+    EXPECT_EQ(filter_of("dev"), std::set<std::string>{R"( "exclude": { "label": "^check$" })"});
+    EXPECT_EQ(filter_of("check"), std::set<std::string>{R"( "include": { "label": "^check$" })"});
+    EXPECT_NE(
+        presets.find(
+            R"({ "name": "check", "configurePreset": "dev", "targets": ["all", "all_verify_interface_header_sets"] })"),
+        std::string::npos);
 }
 TEST(DevScript, AWrongFuzzTargetIsRefusedBeforeAnythingIsBuilt) {
     const Ran refused = run_program({kDev, "fuzz", "1", "no-such-target"});

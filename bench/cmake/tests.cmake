@@ -33,7 +33,8 @@ include(GoogleTest)
 add_executable(distance_test distance_test.cpp harness/results.cpp harness/schedule.cpp harness/system_calls.cpp)
 target_include_directories(distance_test PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
 target_link_libraries(distance_test PRIVATE GTest::gtest_main)
-gtest_discover_tests(distance_test TEST_PREFIX bench/ DISCOVERY_MODE PRE_TEST)
+gtest_discover_tests(distance_test TEST_PREFIX bench/ TEST_LIST tests_of_distance DISCOVERY_MODE PRE_TEST)
+label_discovered(distance_test tests_of_distance check)
 
 # Of a script in report/, on made-up reports or on the one above.
 function(expect_of_script name)
@@ -79,4 +80,4 @@ expect(ATornMessageOfManyFailsTheRun 1 "torn message" --transports broken-tears-
 expect(ACrowdOfPairsIsAUsageError 2 "nothing to run" --transports cached-index --producers 2 --consumers 2)
 expect(AnUnknownTransportIsAUsageError 2 "no transport" --transports carrier-pigeon)
 
-set_tests_properties(${tests} PROPERTIES RUN_SERIAL ON TIMEOUT 120 LABELS bench)
+set_tests_properties(${tests} PROPERTIES RUN_SERIAL ON TIMEOUT 120 LABELS "bench;check")

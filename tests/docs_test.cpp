@@ -81,6 +81,24 @@ TEST(Docs, ACitedTestThatDoesNotExistIsFound) {
     expect_count(1, "`gone_test`", rule);
 }
 
+TEST(Docs, CitedIdentifiersExist) {
+    std::string code =
+        "CamelCase PopReturnsClosedAfterTheLastMessage";  // CONTRIBUTING.md: how names are written
+    code += " BrokenPipeError BufferTooShort KeyboardInterrupt SimpleQueue ValueError";  // Python's
+    for (const File& file : tree({"include", "lib", "tests", "bench", "tools", "examples"}, kSources))
+        code += " " + code_only(file.text);
+    const std::set<std::string> words = words_of(code);
+    expect_none(prose(), [&](const File& file) { return unknown_identifiers(file, words); });
+}
+
+TEST(Docs, ACitedIdentifierThatDoesNotExistIsFound) {
+    const std::set<std::string> words = words_of("class EventCount { void sleep(); };");
+    const auto rule = [&](const File& file) { return unknown_identifiers(file, words); };
+    expect_count(0, "`EventCount`, `EventCount<T>`, `EventCount::sleep()`, `Linux`, `MPMC`", rule);
+    expect_count(1, "`EventCounts`", rule);
+    expect_count(1, "`EventCount::wakes`", rule);
+}
+
 TEST(Docs, CitedFilesExist) { expect_none(prose(), unknown_files); }
 
 TEST(Docs, ACitedFileThatDoesNotExistIsFound) {

@@ -102,6 +102,31 @@ inline Findings unknown_tests(const File& file, const TestNames& names) {
     return findings;
 }
 
+// ---- identifiers ---------------------------------------------------------------------------------------------------
+
+inline std::set<std::string> words_of(const std::string& code) {
+    std::set<std::string> words;
+    const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+    for (std::size_t at = 0; at < code.size();) {
+        std::size_t end = at;
+        while (end < code.size() && is_part(code[end])) ++end;
+        if (end != at) words.insert(code.substr(at, end - at));
+        at = end + 1;
+    }
+    return words;
+}
+
+/// `CamelCase`, `CamelCase<T>` and `CamelCase::member` in backquotes must be words of the code; a test's name alone, too.
+inline Findings unknown_identifiers(const File& file, const std::set<std::string>& words) {
+    static const std::regex cited(R"re(`([A-Z][a-z]+[A-Z]\w*)(?:<\w+>)?(?:::(\w+))?(?:\(\))?`)re");
+    Findings findings;
+    for_each_match(file.text, cited, [&](std::size_t line, const std::smatch& match) {
+        for (const std::string& word : {match[1].str(), match[2].str()})
+            if (!word.empty() && !words.contains(word)) report(findings, file, line, "there is no " + word);
+    });
+    return findings;
+}
+
 // ---- files ---------------------------------------------------------------------------------------------------------
 
 /// Where a cited path may begin: at the top, beside the citing file, or where includes and short forms begin.

@@ -110,7 +110,7 @@ template <class T>
 template <class T>
 union Unmade {
     constexpr Unmade() noexcept : nothing{} {}
-    constexpr ~Unmade() {}
+    constexpr ~Unmade() {}  // NOLINT(modernize-use-equals-default): deleted, where T has one
     char nothing;
     T value;
 };

@@ -153,7 +153,8 @@ class Segment {
                            const SegmentOptions& options, detail::SetupError& error) noexcept;
 
     /// Deletes the name, also of what is no valid segment as long as it is a regular file of ours, and marks the ring retired
-    /// for those who still have it mapped. Empty: done.
+    /// for those who still have it mapped. Empty: done. no_such_file_or_directory: there is none, or another removed it first.
+    /// resource_unavailable_try_again: another one is at it, and has been stopped in the middle of it for a second.
     static std::error_code remove(std::string_view name) noexcept;
     /// Bytes that a segment of this spec takes; 0 when there can be none.
     [[nodiscard]] static std::uint64_t required_size(const detail::SegmentSpec& spec) noexcept;

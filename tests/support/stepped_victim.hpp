@@ -96,7 +96,8 @@ struct KillPlan {
     bool is_long = false;       ///< ten thousands of instructions, with the same system calls each time
     bool is_alone = true;       ///< nobody else changes the segment meanwhile
     bool each_step = is_soak();
-    bool behind_each_call = false;  ///< right after each system call, too: while a peer moves, steps do not say where that is
+    bool behind_each_call =
+        false;  ///< right after each system call, too: while a peer moves, steps do not say where that is
     bool tries_missed = is_soak();  ///< instructions that matter and behind which nobody was killed
 };
 

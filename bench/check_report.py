@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Checks that a report of ipc_bench --json follows schema 1, as bench/README.md states it."""
+# SPDX-License-Identifier: MIT
 
 import json
 import sys

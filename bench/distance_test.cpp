@@ -1,4 +1,5 @@
 // Which samples of a row count, and what a row does that has too few of them: on made-up transports, whose distance is told.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // ipc_bench: messages between two processes over every transport there is, in one measuring loop, with every message
 // checked. Prints the machine, a table per mode and size, and the targets; exits with 1 if a transport was wrong.
+// SPDX-License-Identifier: MIT
 #include <fstream>
 #include <iostream>
 

@@ -1,6 +1,7 @@
 // micro_bench: single operations, so that the costs which docs/algorithms argue with can be measured again. Uncontended
 // on one thread; the rows with threads:2 share one cache line. Read them with both CPUs idle: --benchmark_repetitions=5 says how
 // far they move.
+// SPDX-License-Identifier: MIT
 #include <benchmark/benchmark.h>
 #include <linux/futex.h>
 #include <sched.h>

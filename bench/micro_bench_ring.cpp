@@ -1,6 +1,7 @@
 // The rings' own operations. On one thread, a message in and out again: both ends' lines are always at hand, and what is left is
 // the count of instructions. On two threads, the lines travel as they do between processes (see ipc_bench for those). Every ring,
 // the façades over them and two plain rings go through one function, so what differs between two rows is what they do.
+// SPDX-License-Identifier: MIT
 #include <benchmark/benchmark.h>
 
 #include <sched.h>

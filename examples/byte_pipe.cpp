@@ -1,4 +1,5 @@
 // Bytes through a one-way pipe: parts of a buffer, an empty message, and a buffer that is too small at first.
+// SPDX-License-Identifier: MIT
 #include <array>
 #include <cstdio>
 #include <exception>

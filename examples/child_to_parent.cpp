@@ -1,4 +1,5 @@
 // A child sends texts of any length to its parent, which reads until the child has closed the queue.
+// SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <exception>
 #include <string>

@@ -1,4 +1,5 @@
 // Child processes for the examples: started with a function, waited for together.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/wait.h>

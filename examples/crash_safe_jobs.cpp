@@ -1,5 +1,6 @@
 // Jobs that survive their workers: the first worker is killed with a job in its hand, the second one gets that job again, and the
 // parent waits until every job is done.
+// SPDX-License-Identifier: MIT
 #include <csignal>
 #include <cstdio>
 #include <exception>

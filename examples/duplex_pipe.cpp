@@ -1,5 +1,6 @@
 // Parent and child talk through one pipe, both ways. Each closes its copy of the other's end, so that each hears when the other one
 // is gone.
+// SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <exception>
 

@@ -1,4 +1,5 @@
 // One event loop over two rings: each consumer gives a descriptor for epoll, beside whatever else a program waits for.
+// SPDX-License-Identifier: MIT
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>

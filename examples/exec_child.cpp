@@ -1,5 +1,6 @@
 // A child that is another program, and a queue without a name: the child inherits a copy of the queue's descriptor, whose number it is told.
 // The queue's own descriptor is closed by exec; a copy made by dup() is not.
+// SPDX-License-Identifier: MIT
 #include <unistd.h>
 
 #include <cstdio>

@@ -1,4 +1,5 @@
 // The message that hello_send and hello_receive exchange: plain bytes, no pointers.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

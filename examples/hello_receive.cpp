@@ -1,5 +1,6 @@
 // Hello, second half: prints what hello_send sends, in whichever order the two were started, and removes the
 // ring.
+// SPDX-License-Identifier: MIT
 #include <cstdint>
 #include <cstdio>
 #include <exception>

@@ -1,5 +1,6 @@
 // Hello, first half: three greetings into a ring with a name. Start hello_receive in another terminal, before
 // or after.
+// SPDX-License-Identifier: MIT
 #include <unistd.h>
 
 #include <cstdint>

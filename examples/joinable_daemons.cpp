@@ -1,5 +1,6 @@
 // Several producers and daemon consumers: nobody tells the consumers to stop. The parent waits until every task is done, join(), and
 // then needs them no more.
+// SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <exception>
 #include <string>

@@ -1,5 +1,6 @@
 // Parent and child: two rings without a name, made before fork(), carry questions one way and answers the
 // other.
+// SPDX-License-Identifier: MIT
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -4,6 +4,7 @@
 //   producer_consumer markers    two of each; one marker for each consumer, sent when all producers are done
 //   producer_consumer close      two of each; close(): nobody has to count consumers
 //   producer_consumer leave      two of each; the queue ends when the last producer has left, however it did
+// SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <exception>
 #include <string>

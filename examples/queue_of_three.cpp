@@ -1,4 +1,5 @@
 // A queue with room for three: what put and get answer when it is full and when it is empty. Nothing is thrown, nobody blocks.
+// SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <exception>
 

@@ -1,4 +1,5 @@
 // Ten processes put ten numbers each into a queue of three, ten others take them out: each number arrives exactly once.
+// SPDX-License-Identifier: MIT
 #include <atomic>
 #include <cstdio>
 #include <exception>

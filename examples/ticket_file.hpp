@@ -1,4 +1,5 @@
 // How many tickets are left, in a file, as programs do it that have no shared memory.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <unistd.h>

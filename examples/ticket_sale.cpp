@@ -1,5 +1,6 @@
 // A hundred processes want one of ten tickets. How many are left stands in a file, or one owner knows it and is asked through a queue.
 // The times are those of a hundred processes that start, buy once and go, which takes longer than buying.
+// SPDX-License-Identifier: MIT
 #include <chrono>
 #include <cstdio>
 #include <exception>

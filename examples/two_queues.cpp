@@ -1,5 +1,6 @@
 // Two bounded queues that feed each other. Who pushes all jobs before it takes a result stops for ever as soon as both queues are full: it
 // waits for room among the jobs, its workers for room among the results. So what does not fit now stays in a backlog of our own.
+// SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <deque>
 #include <exception>

@@ -1,4 +1,5 @@
 // The words for a handle that could not be had. The errno says which step of it failed: each is one that only one of them answers.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/attach_refusal.hpp"
 
 #include <sys/resource.h>

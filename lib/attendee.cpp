@@ -1,4 +1,5 @@
 // The slow paths of a handle's presence: taking and leaving a record, waking, counting, the readable descriptor.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/attendee.hpp"
 
 #include <utility>

@@ -1,4 +1,5 @@
 // Striking and silencing a bell.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/bell.hpp"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // How a byte ring lies in its segment.
+// SPDX-License-Identifier: MIT
 #include "shmring/byte_ring.hpp"
 
 namespace shmring {

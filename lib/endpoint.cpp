@@ -1,4 +1,5 @@
 // The slow paths of a stream's end: taking and leaving the seat, asking after the peer.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/endpoint.hpp"
 
 #include <utility>

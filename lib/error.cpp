@@ -1,4 +1,5 @@
 // The words for Status, PeerState and errc.
+// SPDX-License-Identifier: MIT
 
 #include <string>
 

@@ -1,4 +1,5 @@
 // Reading what the leases say: who is dead, and what was lost.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/lease_table.hpp"
 
 namespace shmring::detail {

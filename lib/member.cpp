@@ -1,4 +1,5 @@
 // Joining and leaving a ring with many on both sides.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/member.hpp"
 
 #include <utility>

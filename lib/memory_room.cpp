@@ -3,6 +3,7 @@
 // A cgroup's usage counts the pages of cached files, and what the kernel keeps of names and inodes, which it drops before it kills; and
 // where it may swap, a ring's pages go there. So all of that counts as room: a refusal has to be true. Files that are not there limit
 // nothing.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/memory_room.hpp"
 
 #include <fcntl.h>

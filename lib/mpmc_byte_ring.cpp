@@ -1,4 +1,5 @@
 // How a byte ring of many lies in its segment: the table of units, then the units.
+// SPDX-License-Identifier: MIT
 #include "shmring/mpmc_byte_ring.hpp"
 
 #include <algorithm>

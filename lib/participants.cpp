@@ -12,6 +12,7 @@
 //   in detach(), before its store     the same
 //   after that store                  an even incarnation and a free lock: a record given back
 // In each case the next one who takes the lock owns a record it can use: nothing leaks, nothing has to be repaired.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/detail/participants.hpp"
 

@@ -1,4 +1,5 @@
 // Binding, closing and handing over an end of a pipe.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/pipe_hold.hpp"
 
 #include <utility>

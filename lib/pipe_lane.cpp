@@ -1,4 +1,5 @@
 // What a pipe asks of its segment.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/pipe_lane.hpp"
 
 namespace shmring::detail {

@@ -2,6 +2,7 @@
 // remove_named_file() leaves alone.
 //
 // What a death leaves behind, by the moment it comes: before the name is gone, a pipe that the next one takes away; after that, no pipe.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/pipe_renewal.hpp"
 
 #include <algorithm>

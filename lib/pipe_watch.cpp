@@ -1,4 +1,5 @@
 // Asking whether an end of a pipe is gone, and hanging up for it.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/pipe_watch.hpp"
 
 #include <algorithm>

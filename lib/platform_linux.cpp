@@ -1,5 +1,6 @@
 // The Linux behind detail/platform.hpp: clock, futex, random numbers, process token and process identity.
 // Nothing here allocates or throws, and all of it works before main(). Locks: platform_liveness.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <linux/futex.h>

@@ -5,6 +5,7 @@
 // (and before the process can be waited for), and at exec; and not with descriptors, which an application may
 // close, or pass to a child. Needs /proc: it is the way to a fresh description of a file that may have no
 // name.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,4 +1,5 @@
 // The descriptors behind readable_fd().
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/readable_descriptor.hpp"
 
 #include <sys/epoll.h>

@@ -1,4 +1,5 @@
 // What all ring objects and their factories do once, outside the templates.
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/ring_object.hpp"
 
 #include <cstdio>

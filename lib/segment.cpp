@@ -1,5 +1,6 @@
 // Segments with a file of their own: how file, header and mapping come together, one function per way to get one.
 // Segments in memory that the caller provides: segment_in_memory.cpp.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/segment.hpp"
 

@@ -1,4 +1,5 @@
 // Where a ring's bell comes from: a FIFO beside a named segment, looked at before it is trusted; an eventfd for the others.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <sys/eventfd.h>

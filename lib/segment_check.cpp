@@ -1,6 +1,7 @@
 // Checking the header of an existing segment. All of it is input: nothing is used before it was compared.
 //
 // The order is that of use to a person: is it ours, can this version read it, is it whole, is it the ring that was asked for.
+// SPDX-License-Identifier: MIT
 
 #include <algorithm>
 #include <cinttypes>

@@ -2,6 +2,7 @@
 //
 // What the death of a creator leaves behind, by the moment it comes: before the link, nothing (the kernel frees a file without
 // a name and a descriptor); after it, a whole segment.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
 // Planning and writing the header of a new segment. Checking an existing one: segment_check.cpp.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/detail/segment_header.hpp"
 

@@ -1,4 +1,5 @@
 // Segments in memory that the caller provides: managed segments of Boost.Interprocess, huge pages, files on a disk.
+// SPDX-License-Identifier: MIT
 
 #include <atomic>
 #include <cstring>

@@ -1,4 +1,5 @@
 // Mapping a segment, and what the kernel is asked for beyond that.
+// SPDX-License-Identifier: MIT
 
 #include <sys/mman.h>
 #include <sys/resource.h>

@@ -1,4 +1,5 @@
 // Memory without a name: allocating a file's pages, memfds and their seals, descriptors that came from elsewhere.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <linux/magic.h>

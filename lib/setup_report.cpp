@@ -1,4 +1,5 @@
 // Building the text of a SetupError, and throwing it.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/detail/setup_report.hpp"
 

@@ -1,4 +1,5 @@
 // The wait over several rings: poll for a while, then sleep on all of their event lines.
+// SPDX-License-Identifier: MIT
 #include "shmring/wait_any.hpp"
 
 #include <algorithm>

@@ -6,6 +6,7 @@
 //   while it is adopted                   the same, by another name: the next one adopts it
 //   after it was counted as lost          the same; the count knows the task by name, so it is not counted again
 //   after the lease was cleared           a desk without a task: a record to be taken again
+// SPDX-License-Identifier: MIT
 #include "shmring/detail/workbench.hpp"
 
 #include <utility>

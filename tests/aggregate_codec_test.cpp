@@ -1,4 +1,5 @@
 // Structs without a codec of their own: their fields travel one behind the other, and what is no such struct is refused.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

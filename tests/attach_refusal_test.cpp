@@ -1,5 +1,6 @@
 // What is said when a handle cannot be had: the limit, permission or option that was in the way, in errno's own words; and what a call
 // answers that would have been the handle's first use.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

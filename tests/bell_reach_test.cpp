@@ -1,5 +1,6 @@
 // A bell must be within reach of everybody who publishes, whatever became of its name and of those who waited beside us.
 // An hour's period: after the first millisecond only a stroke, or a knock, can be in time.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // The bell behind readable_fd(): where it comes from, who is refused, and what a stranger at it can do (cost time, bounded).
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 // ByteRing under SIGKILL at random moments: messages of random sizes, each numbered and checksummed, copied, gathered, in batches
 // and in place; nothing is torn, lost or repeated, and nobody hangs. What the processes do: support/stream_roles.hpp,
 // byte_traffic.hpp; who is killed and when: kill_storm.hpp; who judges: oracle.hpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // BytePipe: what CPython's own tests pin of Connection.send_bytes, recv_bytes_into and poll (docs/semantics.md, items 22 to 39).
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

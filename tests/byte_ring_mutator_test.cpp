@@ -1,6 +1,7 @@
 // ByteRing beside a wild writer: another process flips bits of headers, positions and event words while this one writes and reads.
 // Every answer is a message within the limits or a status; nothing beside the ring is touched (support/hostile_ring.hpp sees to
 // that, best under the sanitizers), and no call hangs.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

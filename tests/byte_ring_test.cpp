@@ -1,4 +1,5 @@
 // ByteRing as users hold it: copying, in place, gathered, in batches, between processes. Under kill -9: byte_kill_test.cpp.
+// SPDX-License-Identifier: MIT
 #include "shmring/byte_ring.hpp"
 
 #include <gtest/gtest.h>

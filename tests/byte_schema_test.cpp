@@ -1,4 +1,5 @@
 // What the bytes of a ring mean where no type says it: a schema named when the ring is made, and again by whoever opens it.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

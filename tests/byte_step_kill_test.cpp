@@ -1,5 +1,6 @@
 // ByteRing, killed after every single instruction of its operations (of batches: every seventh, and every one in a soak): a message
 // is there whole or not at all, what was not handed back is delivered again, and a successor goes on round the ring.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

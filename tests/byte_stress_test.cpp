@@ -1,5 +1,6 @@
 // ByteRing's two ends in threads over one mapping, as the thread sanitizer sees them best: a million messages of every sort of size,
 // by every verb, waiting in every way, each judged by the oracle of the kill tests. SHMRING_SOAK=1 sends ten times as many.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // The end of a stream by somebody who holds no participant record, because others hold them all: it needs none.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

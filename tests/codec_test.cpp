@@ -1,4 +1,5 @@
 // Values through a ByteRing: what the compiler finds a codec for arrives as it was, what is no such value is refused.
+// SPDX-License-Identifier: MIT
 #include "shmring/codec.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // What a user's compiler says: behind the macros of others, with the wrong standard or target, with warnings of its own, into a plug-in,
 // as a part of somebody else's build. Syntax only where that is enough; what takes minutes is left to tools/dev portability.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

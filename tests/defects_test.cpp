@@ -1,6 +1,7 @@
 // The six things that CPython's multiprocessing gets wrong (A to F in docs/semantics.md; tried on 3.11.7), and that a Queue must not. C
 // and D come of its helper thread, and here there is none. E is about multiprocessing.Event, which this library does not have: what is
 // like it here are the wake-ups of push and close, which never wait for those whom they wake.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // The demo, run on files made for it: what it sends, what it leaves out, what it notices, and how it ends.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // tools/dev says what it can do, and so do the documents: each job stands in its help, in CONTRIBUTING.md, and is done by a function of its
 // name; what is no job is refused with the list.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

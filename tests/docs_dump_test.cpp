@@ -1,5 +1,6 @@
 // The dumps in docs/algorithms are what a ring holds: each is made here, by the calls that its page names, and looked for in the page.
 // SHMRING_PRINT_DUMPS=1 in the environment prints them.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

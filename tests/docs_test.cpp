@@ -1,5 +1,6 @@
 // What documents and comments cite exists: tests, files, headings, and the programs that the tutorial quotes. Each rule must find a bad
 // example, so that none is blind. The rules: support/doc_rules.hpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

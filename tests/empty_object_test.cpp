@@ -1,5 +1,6 @@
 // Objects that hold nothing, of every kind: made so, what a noexcept factory returns when it fails, or moved from. Every call on them
 // answers; only segment(), which has nothing to refer to, is not for them.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

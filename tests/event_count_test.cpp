@@ -1,4 +1,5 @@
 // The event count: its bookkeeping with a scripted futex and clock, then real sleepers in threads and processes.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
 // Sleeping on several lines, step by step in a scripted world: what ends a sleep, and what counts as a missed wake-up.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/detail/event_set.hpp"
 

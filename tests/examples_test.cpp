@@ -1,4 +1,5 @@
 // The examples are programs that people run: here each is run as they would, and has to say what it should.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // Pruning must lose nothing: small random programs end in the same ways with and without it.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 // A thousand short-lived processes come to a named object, put or get, and leave by return, exit, _exit, SIGKILL or SIGTERM, or are
 // killed at any time: no segment, descriptor or participant record leaks, nothing that was acknowledged and not taken is lost. What
 // they do and what is checked: support/fork_storm.hpp. One row for each kind of object.
+// SPDX-License-Identifier: MIT
 
 #include "support/fork_storm.hpp"
 

@@ -1,4 +1,5 @@
 // The checker of histories: what it must accept, and above all what it must reject.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // What waiting costs while nothing happens, however many rings there are. Looks are counted, not timed: a loaded machine makes fewer.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/epoll.h>

@@ -1,4 +1,5 @@
 // Views, claims and tasks as variables that are assigned to: what was held before goes back first.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

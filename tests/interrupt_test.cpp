@@ -1,4 +1,5 @@
 // Interrupt: a signal handler ends a wait, at whatever moment the signal comes and in whichever thread it runs.
+// SPDX-License-Identifier: MIT
 #include "shmring/interrupt.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 // JoinableQueue: workers, adopters, joiners and senders killed after each instruction that changed the segment and after each system call,
 // with both ways of delivery. What is looked at after each death: support/joinable_torture.hpp. The quick form kills after some of these
 // instructions, tools/dev torture after all of them.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // JoinableQueue: where its desks come from and go to: records of the dead, guards that outlive a detach, threads, and memory in which no
 // death can be noticed.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

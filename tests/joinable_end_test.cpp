@@ -1,4 +1,5 @@
 // The end of a joinable queue with its last explicit producer (JoinableQueueOptions::ends_with_last_producer): its workers leave.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // A joinable queue's segment whose bytes are not what they should be: a header that contradicts itself is refused, whatever stands in
 // leases, lengths, counters and positions leads to an answer, and join() does not hang but for what a living one seems to have in hand.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

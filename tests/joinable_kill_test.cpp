@@ -1,6 +1,7 @@
 // JoinableQueue under SIGKILL at random moments: senders, workers with tasks in hand, and joiners, each followed by another. Nobody
 // hangs, no acknowledged task is missing beyond what the queue says was lost, none is given out twice unflagged, and join() comes to an
 // end with the right answer.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sched.h>

@@ -1,4 +1,5 @@
 // JoinableQueue<T> of megabytes, on a thread with the stack that programs have: 8 MiB.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <pthread.h>

@@ -1,4 +1,5 @@
 // JoinableQueue<T>: tasks, their end, and who waits for it. What deaths do to it: joinable_crash_test.cpp, joinable_kill_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

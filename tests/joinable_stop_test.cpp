@@ -1,5 +1,6 @@
 // JoinableQueue with processes that are stopped, with a task in hand or inside a push: stopped is never dead. Whoever can go on does, join()
 // waits, and when the stopped one goes on, nothing was lost and nothing done twice.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // JoinableQueue in threads: senders, workers that push further tasks, and joiners that know by a count of their own whether the end that
 // join() told of was one. A million tasks in all; SHMRING_SOAK=1 does ten million.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

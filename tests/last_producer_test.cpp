@@ -1,4 +1,5 @@
 // Whether a stream's explicit producers have all left, against a list of participants that changes while it is looked through.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // A sandbox that refuses the questions after the living, before a handle is taken or after: deaths are noticed by other means, or it is
 // said that they cannot be.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

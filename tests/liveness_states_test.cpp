@@ -1,5 +1,6 @@
 // The liveness lock in every state a process can be in: held as long as the holder lives, free as soon as it
 // does not. Storms of processes that attach: participants_death_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

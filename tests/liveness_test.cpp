@@ -1,5 +1,6 @@
 // The liveness lock as an object: taking, releasing, moving, and what it says when it cannot be had.
 // The states of a process in which it must be held or free: liveness_states_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // A ring that the memory cgroup has no room for is refused: trying would have the kernel kill somebody. Of trees of our own making, in
 // the form of both versions; and, where mounts of one's own are allowed, of a ring.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/mount.h>

@@ -1,4 +1,5 @@
 // What docs/porting-from-message-queues.md says of Boost's and POSIX message queues and what stands for them here: row by row.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,4 +1,5 @@
 // Which types may be messages, what the others are told, and how types of one size are told apart.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 // The algorithm of a ring of many on the heap, in one thread: against a model through every kind of call, at every kind of position,
 // with several producers and consumers taking turns; and whatever a hostile peer may have written.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

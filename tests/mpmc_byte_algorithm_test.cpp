@@ -1,5 +1,6 @@
 // The byte algorithm of many on the heap, in one thread: every size at every unit, exact fit, padding and fillers, limits of messages,
 // several producers and consumers against a model. Hostile words: mpmc_byte_hostile_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 // Repair in a byte ring of many beside the living: claims before, behind and around what the dead left, stopped at any operation; names
 // that two share; and headers that change while somebody reads them.
 // Deaths alone: mpmc_byte_recovery_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // A byte ring of many whose words a hostile peer has written: whatever they say, calls answer with a status and no byte outside the ring
 // is touched (the address sanitizer sees the ring's exact ends; without it the places themselves are looked at).
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

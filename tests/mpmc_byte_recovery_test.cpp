@@ -1,5 +1,6 @@
 // Every participant of a byte ring of many is killed before every operation on shared memory (and half-way through each copy), in
 // every standing of the ring, for both deliveries and beside living ones: the rows of the crash table in docs/algorithms/mpmc_byte_ring.md.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // MpmcByteRing as its users have it: how rings come about and are refused, every way to send and to receive, waiting and the end, and
 // processes that are forked or killed.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/mpmc_byte_ring.hpp"
 

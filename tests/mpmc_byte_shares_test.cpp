@@ -1,5 +1,6 @@
 // MpmcByteRing with a limit of messages: the limit is exact, whatever the bytes; what a message up to its share costs does not depend on
 // how large the share is; questions about the whole take a few looks.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // Threads over one mapping, many on each side of a byte ring: every message of every size exactly once, whole, and each producer's in its
 // order. A million messages in all; SHMRING_SOAK=1 sends ten million.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 // Repair beside the living: whoever names a position and lives, or may yet win it, is left alone, however long it stands still; a
 // record of a dead one that was taken again; and repairers that meet.
 // Deaths alone: mpmc_recovery_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

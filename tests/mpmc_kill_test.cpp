@@ -2,6 +2,7 @@
 // Nothing is torn, invented, repeated, lost or out of order beyond what the ring's policy says, and nobody hangs. What the processes
 // do: support/crowd_roles.hpp, crowd_traffic.hpp, crowd_byte_traffic.hpp; who is killed and when: crowd_storm.hpp; who judges:
 // crowd_oracle.hpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // What the dead leave to those who come after them in MpmcRing and MpmcByteRing: a wake-up that nobody heard or that was never sent, their
 // places, and what they had in hand. Stops and living ones: mpmc_stop_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sched.h>

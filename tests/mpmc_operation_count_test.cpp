@@ -1,5 +1,6 @@
 // What a push, a pop and a batch of a ring of many cost, operation by operation, as docs/algorithms/mpmc.md states it: the algorithm, and
 // after it the question whether somebody sleeps, which is what a ring does per call.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // MpmcRing between processes: forked handles, participants that are stopped or killed with something in hand, and what the others
 // then see through the public calls alone. At every single operation: mpmc_recovery_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // Waiting by descriptor for several consumers of one ring of many: a stroke that one hears must not be one that another misses.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 // Every participant of a ring of many is killed before every operation on shared memory (and half-way through each copy), in every
 // standing of the ring and for both deliveries: the rows of the crash table in docs/algorithms/mpmc.md, one test each.
 // Living ones in the way of a repair: mpmc_dispute_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // MpmcRing in one process: what each call answers at empty, full, busy and the end, how rings come about, and what handles are.
 // Between processes: mpmc_process_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/mpmc_ring.hpp"
 

@@ -1,4 +1,5 @@
 // Both rings of many under random schedules of everybody's single operations, with deaths and heirs: see support/mpmc_schedule.hpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

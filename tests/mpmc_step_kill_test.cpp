@@ -1,5 +1,6 @@
 // MpmcRing and MpmcByteRing: killed after each change that an operation makes to the segment. Whatever was published comes once,
 // whatever was in hand is skipped, lost or delivered again as the policy says, and the ring then holds exactly what it did.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // MpmcRing and MpmcByteRing with participants that are stopped, and others that only look dead or alive: stopped is never dead, a zombie
 // is, and a process number proves nothing. What is inherited from the dead: mpmc_legacy_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

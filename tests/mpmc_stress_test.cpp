@@ -1,5 +1,6 @@
 // Threads over one mapping, many on each side: every message exactly once (a bitmap tells), whole, and each producer's in its order;
 // single, in batches and in place, at capacities from one on. Ten million messages in all; SHMRING_SOAK=1 sends a hundred million.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 // Several producers and consumers taking turns by hand, each situation with its exact answers; whatever a hostile peer may have
 // written into the control words and a slot; and the division that finds a slot. In all kinds of situations at random:
 // mpmc_algorithm_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // Every weaker order, every operation left out or done too late in the shipped algorithms must be noticed by the scenes of the
 // scheduler; what is not is explained in docs/proof.md. No mutant is compiled: the Env plays it, by the operation's place in the source.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

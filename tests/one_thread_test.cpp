@@ -1,4 +1,5 @@
 // A handle belongs to one thread at a time: what is caught, and what is not an error.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <pthread.h>

@@ -1,5 +1,6 @@
 // What deaths at any moment leave behind in the participant table: nothing that anybody has to repair, and no
 // record lost.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/ptrace.h>

@@ -1,5 +1,6 @@
 // Participants where they belong: in segments of every kind, with their locks in the segment's file or in the
 // one given.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

@@ -1,6 +1,7 @@
 // Records of participants: taking them, giving them back, asking who is alive.
 // Deaths and storms: participants_death_test.cpp. Without locks: participants_unlocked_test.cpp.
 // In real segments: participants_segment_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/detail/participants.hpp"
 

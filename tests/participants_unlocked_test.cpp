@@ -1,5 +1,6 @@
 // Participants without crash recovery: caller-provided memory without a file for locks. Records are claimed
 // by their number.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

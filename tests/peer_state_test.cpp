@@ -1,5 +1,6 @@
 // Whether anybody has come to the other side, is there now, has left or died; waiting for the first one; and how many there are where
 // there may be many.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // Pipes and fork(): ends made before it, tethers, who owns what, and who is missed when nobody is left.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

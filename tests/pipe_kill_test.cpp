@@ -1,5 +1,6 @@
 // SIGKILL at random moments to either end of a pipe, in every state that an end can be in: the other one hears of it, loses nothing
 // that was acknowledged, and never hangs. What the two do: support/pipe_storm.hpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

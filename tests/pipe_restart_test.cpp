@@ -1,4 +1,5 @@
 // Named pipes whose processes were killed and started again: when both ends are gone, who comes gets a new pipe, the same for all.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // Every road a pipe can travel: by name, by descriptor, in the caller's memory; and what stands on a road and is no such pipe.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

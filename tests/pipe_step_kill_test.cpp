@@ -1,6 +1,7 @@
 // Every operation of an end of a pipe, killed after every instruction that changed the segment or was a system call: the other end gets
 // what was acknowledged, and hears of the end. What is looked at after each death: support/pipe_torture.hpp. The quick form kills after
 // some of these instructions, tools/dev torture after all of them.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

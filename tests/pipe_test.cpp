@@ -1,4 +1,5 @@
 // Pipe<T>: sending, receiving, directions, ends, as CPython's own tests pin them of Connection (docs/semantics.md, items 20 to 56).
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // Waiting for several ends of pipes: wait_any, WaitSet and epoll, beside other things, and when ends are closed or die.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/syscall.h>

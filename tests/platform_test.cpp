@@ -1,5 +1,6 @@
 // Clock, futex, random numbers, process token and process identity: what detail/platform.hpp promises of
 // each. The liveness lock has its own file.
+// SPDX-License-Identifier: MIT
 
 #include "shmring/detail/platform.hpp"
 

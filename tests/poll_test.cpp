@@ -1,4 +1,5 @@
 // poll(): looking without taking. And whoever is told that there is nothing, by whatever call, is not woken for it again.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

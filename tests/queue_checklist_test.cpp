@@ -1,6 +1,7 @@
 // What CPython's own tests pin of multiprocessing.Queue, SimpleQueue and Manager().Queue, one test each, under Python's names where it
 // is a matter of calls. The numbers are those of the table in docs/semantics.md. What these tests add over queue_test.cpp is the order
 // of things as Python's tests have it; 11 is JoinableQueue's.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

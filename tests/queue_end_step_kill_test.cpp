@@ -1,5 +1,6 @@
 // An explicit producer of a queue that ends with the last one (QueueOptions::ends_with_last_producer), killed after each instruction that
 // changed the segment or was a system call.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

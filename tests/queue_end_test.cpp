@@ -1,5 +1,6 @@
 // The end of a queue with its last explicit producer (QueueOptions::ends_with_last_producer), on both lanes: however it leaves, the
 // consumers get what is left and then closed, and nothing before.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,6 +1,7 @@
 // Queue<T> under SIGKILL at random moments, on both lanes: producers and consumers that attach, put, get, sleep for room or for values,
 // detach, and close. Nobody hangs, and what was acknowledged and not in the hands of a killed one comes exactly once, in each
 // producer's order. Who is killed and when: support/crowd_storm.hpp; who judges: crowd_oracle.hpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

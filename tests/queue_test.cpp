@@ -1,5 +1,6 @@
 // Queue<T>: what Python's own tests pin of multiprocessing.Queue (numbers of docs/semantics.md, "Queue"), what CPython gets wrong and
 // we must not, and what this library adds: close for everybody, types of any size, iteration.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // Reading a queue's values in place, or into what the caller keeps; what becomes of them when that throws; and how large they may be.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 // One side of a ring in an event loop is interrupted after every few instructions, in the long form after each. The producer is
 // killed in a push or a close that has to strike the bell: whatever it had done by then, the loop hears of it, and of its death.
 // The consumer stands still in an empty answer while the producer acts: no stroke is lost.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

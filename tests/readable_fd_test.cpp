@@ -1,5 +1,6 @@
 // Waiting by descriptor: a ring in an epoll loop misses nothing, and hears of ends and deaths.
 // What it costs: spsc_syscall_test.cpp. Whether the bell itself can be trusted: bell_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // Status, Result and errc: the vocabulary of every call, and the part of it that is ABI.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // ByteRing's algorithm and its successors under every schedule, weak memory and every death: see docs/proof.md.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // MpmcRing's and MpmcByteRing's algorithm and recovery under every schedule, weak memory and every death: see docs/proof.md.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

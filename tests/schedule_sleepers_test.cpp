@@ -1,5 +1,6 @@
 // Several that sleep at one line and need different amounts of what they wait for, and several that wait for one bell, under every
 // schedule: nobody sleeps beside what is enough for it. See docs/proof.md.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // SpscRing's algorithm, its event count and its successors under every schedule, weak memory and every death: see docs/proof.md.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

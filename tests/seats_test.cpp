@@ -1,4 +1,5 @@
 // Seats: who may sit down, what the other side sees, and what happens when two want the same at once.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

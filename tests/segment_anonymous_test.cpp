@@ -1,4 +1,5 @@
 // Segments without a name: inherited over fork, passed as a descriptor, and sealed, so that nobody can take the memory away.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

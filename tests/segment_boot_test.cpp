@@ -1,5 +1,6 @@
 // The boot id of a segment's maker: it counts where memory can outlive a boot of the machine, on a disk, and nowhere else, because a
 // container may have one of its own.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // What errors say: a sentence per code, a text that fits one line, an exception that says that text and nothing else.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // A /dev/shm that is too small, at every number of pages: an error with a sentence on what to do, never a signal, then or later.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -1,4 +1,5 @@
 // The header as input: whatever stands in it, and whoever changes it meanwhile, opening gives an error or the true geometry.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

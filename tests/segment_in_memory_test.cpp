@@ -1,4 +1,5 @@
 // Segments in memory that the caller provides: any shared mapping, a region of Boost.Interprocess, a file on a disk.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

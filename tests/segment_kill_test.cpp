@@ -1,6 +1,7 @@
 // A creator killed at every system call of creation leaves no name or a whole ring, and the next creator succeeds.
 //
 // The victim is stepped from system call to system call with ptrace, and killed in front of and behind each one.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/ptrace.h>

@@ -1,4 +1,5 @@
 // Named segments while nothing is wrong: made, opened, removed, found as they were left.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

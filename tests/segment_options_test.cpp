@@ -1,4 +1,5 @@
 // What may be asked of a segment, what is granted, and what set-up costs the process: ranges, grants, descriptors.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

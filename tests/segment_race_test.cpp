@@ -1,4 +1,5 @@
 // Many processes after one name at once: one ring comes of it, and each gets that one or an error that says why not.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sched.h>

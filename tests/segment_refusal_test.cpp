@@ -1,4 +1,5 @@
 // What has the name but is not the ring that was asked for: each case has its own error code, and a text with the facts.
+// SPDX-License-Identifier: MIT
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

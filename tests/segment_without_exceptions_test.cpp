@@ -1,5 +1,6 @@
 // The public headers in a program without exceptions and without run-time type information: tests/CMakeLists.txt compiles
 // this file so. The noexcept forms of set-up are made for such programs.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // Every system call of set-up fails in turn, once, or from then on, in each way that the library tells apart: what was asked for is there
 // and works, or an error is told; and nothing is left behind, neither a descriptor nor a name nor half of a ring.
+// SPDX-License-Identifier: MIT
 
 #include <dirent.h>
 #include <gtest/gtest.h>

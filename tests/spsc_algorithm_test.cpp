@@ -1,5 +1,6 @@
 // The SPSC algorithm on plain memory, against a std::deque and against the text of layout.hpp: every size class, every place in
 // the ring, every fill level, and words that no correct program writes.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

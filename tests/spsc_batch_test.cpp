@@ -1,4 +1,5 @@
 // Batches: as many as fit or are there, in order, with one publication per block and one wake-up in all.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

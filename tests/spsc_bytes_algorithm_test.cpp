@@ -1,5 +1,6 @@
 // The byte algorithm on plain memory: every size at every start offset of a small ring, exact fit, wrap padding, and every way
 // in which a header word can be wrong.
+// SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
 #include <cstddef>

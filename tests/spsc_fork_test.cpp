@@ -1,5 +1,6 @@
 // Fork with an open ring: the parent's ends are the parent's, and a child that uses or drops them changes nothing; through the
 // ring itself a child takes a seat of its own.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

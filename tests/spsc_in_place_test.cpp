@@ -1,4 +1,5 @@
 // Claims and Views: writing and reading a message where it lies in the ring, without a copy.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

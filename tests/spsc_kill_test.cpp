@@ -1,5 +1,6 @@
 // SIGKILL at random moments, over and over: no survivor hangs, and nothing is torn, lost, repeated or out of order. What the
 // processes do: support/stream_roles.hpp, fixed_traffic.hpp; who is killed and when: kill_storm.hpp; who judges: oracle.hpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // What a push and a pop cost, operation by operation, as docs/algorithms/spsc.md states it: the algorithm, and after it the question
 // whether somebody sleeps, which is what a ring does per call.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

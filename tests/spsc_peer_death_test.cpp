@@ -1,5 +1,6 @@
 // What the survivor of a stream gets when its peer goes, by whatever way it goes, in each state of the ring, whether it
 // waits or not. What successors find: spsc_successor_test.cpp. Storms of random kills: spsc_kill_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // Peers that only look dead (stopped) and peers that only look alive (not yet buried), and the same across PID namespaces: what
 // the stream says of them. What the lock beneath says: liveness_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sched.h>

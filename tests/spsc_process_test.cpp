@@ -1,4 +1,5 @@
 // Processes that share a ring by every road a ring can travel: by name, by descriptor, by fork; and that wakes cross over.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sched.h>

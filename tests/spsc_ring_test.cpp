@@ -1,4 +1,5 @@
 // SpscRing in one process: what each call answers at empty, full and wrap, at the end of the stream, and when an end changes hands.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // Killed after every single instruction of every operation on a stream: whatever was published is there, whatever was not is
 // not, a sleeping peer goes on, and a successor continues.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

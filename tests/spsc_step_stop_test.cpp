@@ -1,6 +1,7 @@
 // Stopped after every single instruction of every operation, while the other side does all it can: nobody reads what is not
 // whole, nobody writes over what is being read, and when the stopped one goes on, nothing is missing.
 // With kills in place of stops: spsc_step_kill_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

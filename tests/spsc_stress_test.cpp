@@ -1,5 +1,6 @@
 // Threads over one mapping, as the thread sanitizer sees them best: ten million messages in every style, waiting in every way,
 // and ends that change hands while the other side goes on. SHMRING_SOAK=1 sends ten times as many.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

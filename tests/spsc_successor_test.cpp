@@ -1,5 +1,6 @@
 // What the dead leave behind: their seats and messages to successors, their registrations and unsent wake-ups to those who
 // sleep. How a survivor learns of a death: spsc_peer_death_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

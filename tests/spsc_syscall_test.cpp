@@ -1,5 +1,6 @@
 // The system calls that are not made: none at all while nobody sleeps, no futex in a spinning stream however full or empty it
 // runs; and how seldom an idle process wakes. Each promise has a control that shows that breaking it would be seen.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

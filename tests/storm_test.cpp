@@ -1,5 +1,6 @@
 // Storms that go on for as long as one likes (tools/dev soak 10m; else half a second each): kills and stops with successors over every ring,
 // far more processes than CPUs, one CPU for all, a clock that jumps, memory that runs short, and a /dev/shm that is nearly full.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <sched.h>

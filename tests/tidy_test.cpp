@@ -1,10 +1,12 @@
 // The tree checks itself: which rule holds where, and what is excepted. The tree must give no findings, and a small bad
 // example must give one, so that no rule is blind. The rules themselves: support/tidy_rules.hpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <set>
 #include <string>
@@ -325,6 +327,26 @@ TEST(Tidy, NothingIsPromised) {
     const std::string word = std::string("TO") + "DO";
     expect_found(promises, {"// " + word + ": later", "/* FI" + std::string("XME */")});
     expect_allowed(promises, {"int " + word + "S;", "to do"});
+}
+
+TEST(Tidy, EverySourceFileNamesItsLicence) {
+    std::vector<File> sources = tree({"include", "lib", "bench", "tools", "examples", "tests", ".ci"});
+    std::ifstream top(SHMRING_SOURCE_DIR "/CMakeLists.txt");
+    sources.push_back(
+        {"CMakeLists.txt", {std::istreambuf_iterator<char>(top), std::istreambuf_iterator<char>()}});
+    std::erase_if(sources, [](const File& file) { return !is_source(file) || file.in("tests/fuzz/corpus"); });
+    EXPECT_GE(sources.size(), 400U);
+    expect_none(sources, without_licence);
+
+    const std::string of_mit = " SPDX-License-Identifier: MIT\n";
+    EXPECT_EQ(without_licence({"a.cpp", "// What it holds.\n//" + of_mit + "int x;\n"}), Findings{});
+    EXPECT_EQ(without_licence({"a", "#!/bin/bash\n# What it does.\n#\n# And how.\n#" + of_mit}), Findings{});
+    EXPECT_EQ(without_licence({"a.py", "\"\"\"What it does.\n\nAnd how.\n\"\"\"\n#" + of_mit}), Findings{});
+    EXPECT_EQ(without_licence({"a.cpp", "// What it holds.\nint x;\n"}).size(), 1U);
+    EXPECT_EQ(without_licence({"a.cpp", "// What it holds.\n\n//" + of_mit}).size(), 1U);
+    EXPECT_EQ(without_licence({"a.cpp", "//" + of_mit + "int x;\n"}).size(), 1U) << "what does it hold?";
+    EXPECT_EQ(without_licence({"a.py", "\"\"\"What it does.\"\"\"\nimport sys\n"}).size(), 1U);
+    EXPECT_EQ(without_licence({"a.py", ""}).size(), 1U);
 }
 
 TEST(Tidy, TheTopLevelHoldsOnlyWhatIsExpectedThere) {

@@ -1,6 +1,7 @@
 // Every operation of every ring and queue, killed after every instruction that changed the segment or was a system call, in every state of
 // the ring that makes a difference. What is looked at after each death: support/torture.hpp. The quick form kills after some of these
 // instructions, tools/dev torture after all of them. Finer looks at single rings: *_step_kill_test.cpp.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

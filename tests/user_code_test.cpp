@@ -1,5 +1,6 @@
 // What code of the user's that throws does to a call: codecs, moves of values, clocks, containers. The exception reaches the caller of
 // every shape of every call, and the message is where the documents say.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // The version is written in version.hpp, and everything that names one names that: constants, macro, CMake, pkg-config, CHANGELOG.md.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // Waiting for several rings at once: the right one is named, none is starved, no wake-up is lost, ends are told.
+// SPDX-License-Identifier: MIT
 #include "shmring/wait_any.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Waiting: what a timeout becomes, when polling ends and sleep begins, and that no call returns early, or late without reason.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
 // Whether a ring with seats was empty, as its ends see it.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

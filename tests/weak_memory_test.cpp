@@ -1,5 +1,6 @@
 // What the scheduler's memory lets happen, by the litmus tests that everybody knows: as much as C++20 allows (short of loads that run
 // ahead of stores), and nothing that it forbids.
+// SPDX-License-Identifier: MIT
 
 #include <gtest/gtest.h>
 

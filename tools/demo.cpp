@@ -1,5 +1,6 @@
 // demo: real files from one process to another, through a ring, a pipe and a file plus lock side by side,
 // then file by file through a ring for messages of any size.
+// SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <exception>
 #include <iostream>

@@ -1,5 +1,6 @@
 # Writes the facts of this build, run at each build so that the git revision is that of the sources compiled.
 #   cmake -DOUTPUT=<file> -DSOURCE=<folder in the repository> -DCOMPILER=<text> -DFLAGS=<text> -P build_facts.cmake
+# SPDX-License-Identifier: MIT
 
 execute_process(COMMAND git describe --always --dirty --abbrev=12 WORKING_DIRECTORY "${SOURCE}"
     OUTPUT_VARIABLE REVISION OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)

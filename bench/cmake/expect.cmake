@@ -1,5 +1,6 @@
 # Runs a program that must end with STATUS and say TEXT on standard error.
 #   cmake -DSTATUS=1 -DTEXT=<regular expression> -P expect.cmake -- <program> <argument>...
+# SPDX-License-Identifier: MIT
 
 set(command)
 set(after_dashes OFF)

@@ -1,4 +1,5 @@
 # The transports that are not ours: each is there if its package is, and else says so in the report.
+# SPDX-License-Identifier: MIT
 
 bench_transport(Vyukov vyukov.hpp)
 find_package(Boost QUIET)

@@ -1,5 +1,6 @@
 # The harness checks itself: it delivers over every transport it has, its report follows the schema, and a transport that
 # goes wrong fails the run by name. Each test spins on two CPUs for a moment, so none runs beside another.
+# SPDX-License-Identifier: MIT
 
 set(smoke_report "${CMAKE_CURRENT_BINARY_DIR}/smoke.json")
 add_test(NAME bench/EveryTransportDeliversEveryMessage

@@ -2,6 +2,7 @@
 #                                                       compiles transports/<header> in a file of its own
 # bench_absent(<name> <reason>)                         a transport that this build cannot have
 # bench_write_registry(<target>)                        writes make_registry() and adds everything to <target>
+# SPDX-License-Identifier: MIT
 
 function(bench_transport type header)
     cmake_parse_arguments(transport "" "" "LINK;OPTIONS" ${ARGN})

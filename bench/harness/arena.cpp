@@ -1,4 +1,5 @@
 // The shared mapping behind every transport that lives in plain memory.
+// SPDX-License-Identifier: MIT
 #include "harness/arena.hpp"
 
 #include <sys/mman.h>

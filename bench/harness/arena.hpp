@@ -1,5 +1,6 @@
 // Memory that the two processes of a run share: one anonymous shared mapping, handed out from the front, never given
 // back before the run ends. Header-only queues without pointers work in it as they are.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // How this program was built. The values are written at build time by cmake/build_facts.cmake.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string_view>

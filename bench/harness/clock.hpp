@@ -1,4 +1,5 @@
 // Time: the one clock that all processes share, and work that takes a chosen time without asking any clock.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <time.h>

@@ -1,5 +1,6 @@
 // What the sides of a run tell each other and their parent, outside the transport under test. Each word that is
 // written while the clock runs has a cache line pair of its own.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sched.h>

@@ -1,4 +1,5 @@
 // Forking, pinning and watching. The parent sleeps while its children measure: it must not take their CPUs.
+// SPDX-License-Identifier: MIT
 #include "harness/crew.hpp"
 
 #include <poll.h>

@@ -1,4 +1,5 @@
 // The processes of one run: forked, pinned, watched. Whatever happens to one, the others do not outlive the run.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/types.h>

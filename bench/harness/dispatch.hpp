@@ -1,5 +1,6 @@
 // From a transport type to the one function the schedule calls: the loops are compiled for each size, mode and wait, so
 // that nothing stands between a loop and the transport it measures.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <new>

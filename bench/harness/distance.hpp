@@ -1,6 +1,7 @@
 // How far apart the two CPUs of a pair are. Virtual CPUs move on their host: a cache line that takes 97 ns there and back in one
 // process takes 150 or 540 ns in the next, since a fork is enough to move one, and every ring is as quick as its lines travel.
 // So each pair hands a line to and fro before and after what is timed, and samples are compared that were made at one distance.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // Asks the kernel, /proc, /sys and the build about the circumstances of a run.
+// SPDX-License-Identifier: MIT
 #include "harness/environment.hpp"
 
 #include <sched.h>

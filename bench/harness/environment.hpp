@@ -1,4 +1,5 @@
 // The machine and the build, printed before any figure: without them a figure means nothing.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <iosfwd>

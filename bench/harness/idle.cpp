@@ -1,4 +1,5 @@
 // Watching the blocked pair: everything is read from outside, since asking the sleepers would wake them.
+// SPDX-License-Identifier: MIT
 #include "harness/idle.hpp"
 
 #include <time.h>

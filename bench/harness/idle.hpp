@@ -1,5 +1,6 @@
 // What waiting costs: one process blocked on an empty channel, one blocked on a full one, watched from outside for a
 // second by their CPU clocks and their voluntary context switches, then killed.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

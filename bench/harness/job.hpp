@@ -1,4 +1,5 @@
 // The vocabulary of a measurement: what is asked of a transport (Job) and what came out of one run (Sample).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // Writes the report. What was not measured is null.
+// SPDX-License-Identifier: MIT
 #include "harness/json.hpp"
 
 #include <iomanip>

@@ -1,4 +1,5 @@
 // The machine-readable report, schema 1. Documented in bench/README.md.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <iosfwd>

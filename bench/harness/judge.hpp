@@ -1,4 +1,5 @@
 // How a target finds its figure among the results: the row it is about, the ratio it asks for, the worst of several sizes.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

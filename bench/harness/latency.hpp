@@ -1,5 +1,6 @@
 // The measuring loops of the latency modes: a round trip over two channels, and the way one message takes to a
 // receiver that has been asleep for milliseconds.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

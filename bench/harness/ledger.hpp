@@ -1,5 +1,6 @@
 // The accounts of a run with many on both sides: a message names its sender and its number there, each receiver takes note of
 // what it got from whom, and in the end the parent compares the sums with what was sent.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

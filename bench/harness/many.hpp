@@ -1,5 +1,6 @@
 // The measuring loop of many senders and many receivers: processes pinned in turn to the CPUs there are, each message verified
 // and accounted for. As for a pair, first an untimed phase that goes twice round the ring, then the timed one.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sched.h>

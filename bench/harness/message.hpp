@@ -1,5 +1,6 @@
 // What travels: a message whose every 8-byte word is a function of its sequence number and of the word's place, so that
 // one that is lost, repeated, out of order or torn cannot look right. The whole of it is written and the whole is read.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

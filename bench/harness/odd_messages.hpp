@@ -1,5 +1,6 @@
 // What becomes of a message that is not the one due: the mark that ends a phase, or a fault with a name. Kept apart from
 // the hot loops, and never told of the transport's end: a loop keeps that in registers only while nobody has its address.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>

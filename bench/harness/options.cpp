@@ -1,4 +1,5 @@
 // Reads `--name value` and `--name=value`; lists are separated by commas.
+// SPDX-License-Identifier: MIT
 #include "harness/options.hpp"
 
 #include <algorithm>

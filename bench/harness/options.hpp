@@ -1,4 +1,5 @@
 // The command line of ipc_bench.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

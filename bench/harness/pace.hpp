@@ -1,6 +1,7 @@
 // Messages that are due at fixed times, whatever became of the ones before: the k-th is due k intervals after the first. A
 // sender that was held up sends at once what it owes, so that no delay hides the messages that should have been sent meanwhile
 // (coordinated omission).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sched.h>

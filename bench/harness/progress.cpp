@@ -1,4 +1,5 @@
 // Draws the bar with a carriage return, so that it needs no terminal library.
+// SPDX-License-Identifier: MIT
 #include "harness/progress.hpp"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // A bar on the terminal while a run goes on; silent where standard error is not a terminal.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // Medians and ratios.
+// SPDX-License-Identifier: MIT
 #include "harness/results.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // What a whole run holds: a group per table (one mode, one size), a row per transport and wait, a sample per round; and
 // the arithmetic on them. Figures are medians of the samples that count (harness/distance.hpp), ratios those of medians.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

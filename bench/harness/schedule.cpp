@@ -1,4 +1,5 @@
 // Plans the tables and runs them.
+// SPDX-License-Identifier: MIT
 #include "harness/schedule.hpp"
 
 #include <algorithm>

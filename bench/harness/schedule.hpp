@@ -1,5 +1,6 @@
 // Which runs there are, and in which order: tables one after another, in each table every transport once per round, and
 // each round begins with another one, so that no transport always follows the same neighbour.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <functional>

@@ -1,5 +1,6 @@
 // The handler must not be dispatched itself: while it runs, the selector lets all calls pass; and its way back, the call that
 // the C library's trampoline makes, is let pass by its address.
+// SPDX-License-Identifier: MIT
 #include "harness/system_calls.hpp"
 
 #include <errno.h>

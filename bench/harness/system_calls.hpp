@@ -1,6 +1,7 @@
 // Counts the system calls of the calling thread, without help of root or of a tracing process: the kernel hands each one back
 // (syscall user dispatch, Linux 5.11), it is counted and then made. That takes a microsecond or so each, so it is done in
 // runs of their own, whose times are not reported.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Turns groups into text.
+// SPDX-License-Identifier: MIT
 #include "harness/table.hpp"
 
 #include <algorithm>

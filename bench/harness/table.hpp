@@ -1,4 +1,5 @@
 // Text tables: one per group, columns as wide as their contents, the floor and the conditions in the title.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <iosfwd>

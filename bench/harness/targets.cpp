@@ -1,4 +1,5 @@
 // All targets, and their tables.
+// SPDX-License-Identifier: MIT
 #include "harness/targets.hpp"
 
 #include <iostream>

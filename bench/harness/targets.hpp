@@ -1,4 +1,5 @@
 // Our rings' targets: what was wanted, what was known before the first line was written, what this run measured.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <iosfwd>

@@ -1,4 +1,5 @@
 // Judges the rows of the ring for messages of any size.
+// SPDX-License-Identifier: MIT
 #include <array>
 
 #include "harness/judge.hpp"

@@ -1,5 +1,6 @@
 // Judges the rows of the ring with many on both sides. All of them come from the tables of many, 1x1 included: the same loop
 // for each, so that the ratios are of the rings.
+// SPDX-License-Identifier: MIT
 #include <array>
 
 #include "harness/judge.hpp"

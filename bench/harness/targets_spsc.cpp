@@ -1,4 +1,5 @@
 // Judges the rows of the ring with slots of one size.
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
 #include <limits>

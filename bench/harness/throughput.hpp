@@ -1,5 +1,6 @@
 // The measuring loop of every throughput mode, and of those at a fixed rate: one producer process, one consumer process, each message written and
 // verified in full. First an untimed phase that goes twice round the ring, then the timed one.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

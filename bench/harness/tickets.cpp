@@ -1,5 +1,6 @@
 // The four ways to sell, and the loop that lets a hundred processes buy. The clock runs from the moment when all buyers are let
 // in until the last has been told that nothing is left.
+// SPDX-License-Identifier: MIT
 #include "harness/tickets.hpp"
 
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 // A ticket office, the classical example of why processes need more than a file: a stock of tickets, a hundred buyers at once,
 // and each sale is reading what is left and writing one less. Over a file without a lock, over one with, and by asking an
 // owner, over a pipe and over a queue of ours.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -20,6 +20,7 @@
 //
 // A receiver hands the message to `use` where its user would find it: in a local copy, or in place if that is what the
 // transport offers. The try_ pair is needed where Traits say `spins`, the waiting pair where they say `blocks`.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // Whole messages over descriptors that carry bytes: a call moves as much as it likes, so both ways go on until all is moved.
 // The size is not sent: both sides know it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <unistd.h>

@@ -3,6 +3,7 @@
 Made for readers who do not see colours: each line has a marker of its own and its name at its end, in order of height. The
 colours are those of Okabe and Ito, which stay apart for the common forms of colour blindness. Ours are drawn thicker.
 """
+# SPDX-License-Identifier: MIT
 
 import math
 from xml.sax.saxutils import escape

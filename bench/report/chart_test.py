@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What a chart holds: well-formed SVG, every line under its name, labels that do not overlap, ticks around all values."""
+# SPDX-License-Identifier: MIT
 
 import unittest
 import xml.etree.ElementTree as tree

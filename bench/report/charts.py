@@ -1,4 +1,5 @@
 """Which lines are drawn: the charts of docs/benchmarks.md, from the results of a report."""
+# SPDX-License-Identifier: MIT
 
 from chart import line_chart
 from reading import is_ours, rate_in_words, size_in_words

@@ -6,6 +6,7 @@ usage: compare.py OLD.json NEW.json
 A row has moved where the rounds of the one run and those of the other do not overlap at all: the least of the one is above the
 greatest of the other. What host and load did to both is seen in the floor. Exit status 0, or 2 where a report cannot be read.
 """
+# SPDX-License-Identifier: MIT
 
 import sys
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What compare.py says of small reports that are made up here."""
+# SPDX-License-Identifier: MIT
 
 import contextlib
 import io

@@ -1,4 +1,5 @@
 """What the scripts here share: reading a report of ipc_bench, finding rows in it, and figures in words."""
+# SPDX-License-Identifier: MIT
 
 import json
 

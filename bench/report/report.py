@@ -6,6 +6,7 @@ usage: report.py REPORT.json OUTPUT.md [EARLIER.json]
 OUTPUT.md is benchmarks.in.md of this folder with its {{marks}} filled in; the charts go into a folder called as it, without
 ".md". An EARLIER report of the same kind, made at least ten minutes before, shows how far the figures of the targets agree.
 """
+# SPDX-License-Identifier: MIT
 
 import datetime
 import pathlib

@@ -3,6 +3,7 @@
 
 usage: report_test.py REPORT.json OUTPUT.md
 """
+# SPDX-License-Identifier: MIT
 
 import copy
 import json

@@ -4,6 +4,7 @@ targets.
 
 usage: size_table.py REPORT [TRANSPORT...]     (all transports if none is named)
 """
+# SPDX-License-Identifier: MIT
 
 import sys
 

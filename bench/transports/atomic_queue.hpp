@@ -4,6 +4,7 @@
 // the call, and a slot does not know whose turn it is: while the holder of a ticket is off its CPU, the sender one lap later may
 // store first, and its message comes a whole ring too early. For one sender and one receiver its documentation has an option of
 // the type that leaves out the claiming: atomic-queue-spsc.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic_queue/atomic_queue.h>

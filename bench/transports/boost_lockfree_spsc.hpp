@@ -1,4 +1,5 @@
 // boost::lockfree::spsc_queue with its capacity in the type: no pointers inside, so it works in shared memory as it is.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <boost/lockfree/spsc_queue.hpp>

@@ -1,5 +1,6 @@
 // boost::interprocess::message_queue: messages of any size up to one given at the start, behind a mutex and two condition
 // variables of its own in shared memory.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <unistd.h>

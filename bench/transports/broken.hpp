@@ -1,5 +1,6 @@
 // Transports that go wrong at their fourth message, each in its way, between a pair and among many. A run with one of them must fail: that is
 // how the checks of the harness are checked.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // The classical baseline: a ring with a write and a read position on lines of their own, where each side keeps a copy of
 // the other's position and looks again only when the copy says full or empty. It stands for the best header-only rings.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

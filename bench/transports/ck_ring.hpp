@@ -2,6 +2,7 @@
 // in shared memory as it is. It has a power of two of slots, and keeps one free. A sender of many waits within the call until those
 // before it have stored: at 8 x 8 on two CPUs no round ended in half a minute, so it stops at 4 x 4.
 // Its header is C: it needs -fpermissive here, and one of its functions returns `false` for a null pointer.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <stdbool.h>

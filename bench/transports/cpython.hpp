@@ -1,5 +1,6 @@
 // What Python programs have: multiprocessing.Queue and multiprocessing.Pipe between two processes of CPython. A script measures
 // and checks as the loops here do; its messages are bytes objects, which both pickle or frame as they do for everybody.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdio>

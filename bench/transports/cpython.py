@@ -5,6 +5,7 @@ usage: cpython.py queue|pipe stream|rtt SIZE SLOTS SECONDS CPU_OF_SENDER CPU_OF_
 
 Prints a name and a number a line, for ipc_bench (transports/cpython.hpp); on a fault, the fault, and exits with 1.
 """
+# SPDX-License-Identifier: MIT
 
 import multiprocessing
 import os

@@ -1,4 +1,5 @@
 // What pipe and socket pair share: two descriptors, one write and one read a message.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <unistd.h>

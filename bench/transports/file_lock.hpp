@@ -1,6 +1,7 @@
 // The user's second alternative: fixed-size records in an ordinary file behind two positions, each operation under a lock.
 // Nobody tells a waiting side anything, so both sides try again: lock, look, unlock. The lock is flock, or the one of fcntl;
 // fsync before the unlocking is what a file that must survive a power cut takes.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

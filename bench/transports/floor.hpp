@@ -1,5 +1,6 @@
 // The floor: what one hand-over costs at the very least. Spinning: a cache line per direction with nothing but the
 // message in it. Blocking: the same line and a bare futex. There is room for one message, so it can only ping-pong.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <linux/futex.h>

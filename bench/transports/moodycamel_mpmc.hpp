@@ -1,6 +1,7 @@
 // moodycamel::ConcurrentQueue (libconcurrentqueue-dev) across processes: everything it allocates comes from one mapping that
 // all processes inherit at the same address, so that its pointers are good everywhere. Tokens on both sides, as its
 // documentation recommends. It is not bounded as a ring is: each producer has a queue of its own, held here to the ring's size.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <concurrentqueue/concurrentqueue.h>

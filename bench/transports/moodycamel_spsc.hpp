@@ -1,6 +1,7 @@
 // moodycamel::ReaderWriterQueue (libreaderwriterqueue-dev) across processes: it allocates with std::malloc, all of it when it is
 // made, and so that call is led (by the linker, --wrap=malloc) to the mapping that both processes inherit at the same address.
 // try_enqueue never allocates. It holds a little more than asked: its blocks are powers of two.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <readerwriterqueue/readerwriterqueue.h>

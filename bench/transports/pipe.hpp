@@ -1,4 +1,5 @@
 // The user's first alternative: an anonymous pipe, one write and one read per message. Blocks in the kernel.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

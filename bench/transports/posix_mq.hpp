@@ -1,5 +1,6 @@
 // A POSIX message queue, which the kernel keeps and copies through. As many messages as a ring holds where the limits allow so
 // many (for most users 10), else as many as they do.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // What the transports of our own rings share: a ring and its two ends in a process each, for messages of a fixed size and of any.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <shmring/byte_ring.hpp>

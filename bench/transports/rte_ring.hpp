@@ -1,6 +1,7 @@
 // DPDK's rte_ring (libdpdk-dev) by its functions for elements of any size, on plain shared memory: rte_ring_init needs none of
 // DPDK's own set-up. RING_F_EXACT_SZ: all slots asked for can be used. Relaxed tail synchronisation (RTS) is what its guide has for
 // more threads than CPUs: in the default mode a caller spins until those before it are done, and 8 x 8 on two CPUs hung for 30 s.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <rte_ring.h>

@@ -1,4 +1,5 @@
 // Our ring for messages of any size, copying: a copy in, a copy out into a buffer of the reader's own.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <shmring/byte_ring.hpp>

@@ -1,4 +1,5 @@
 // The same ring without any copy: a message is written into a claim and read in a borrowed view.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <new>

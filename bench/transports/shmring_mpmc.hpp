@@ -1,4 +1,5 @@
 // Our ring for many producers and many consumers, fixed-size messages: a copy in, a copy out.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <shmring/mpmc_ring.hpp>

@@ -1,5 +1,6 @@
 // Our ring for many producers and many consumers, messages of any size, copying: a copy in, a copy out into a buffer of the
 // reader's own.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <shmring/mpmc_byte_ring.hpp>

@@ -1,4 +1,5 @@
 // Our Pipe<T>, one way: what multiprocessing.Pipe is in Python, on the ring of one to one. A copy in, a copy out.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <shmring/pipe.hpp>

@@ -1,4 +1,5 @@
 // Our Queue<T> and JoinableQueue<T>: what multiprocessing has in Python, on the ring of many. A copy in, a copy out.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <shmring/joinable_queue.hpp>

@@ -1,5 +1,6 @@
 // Our single-producer, single-consumer ring: a copy in, a copy out. Spinning uses try_push and try_pop, blocking push and
 // pop with the default policy.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <shmring/spsc_ring.hpp>

@@ -1,5 +1,6 @@
 // Our single-producer, single-consumer ring by the eight: try_push_n and try_pop_n, one publication per cache line. For
 // throughput only: a message waits here until seven more have come.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // A pair of connected Unix sockets, a stream as the pipe is: one write and one read per message. Blocks in the kernel.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/socket.h>

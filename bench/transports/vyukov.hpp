@@ -1,5 +1,6 @@
 // A bounded ring of many after Vyukov (2010), written here: the algorithm that MpmcRing grew out of, without what that adds
 // to survive a kill. A claim names nobody, so the first process that dies between claim and store stops the ring for ever.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 // ZeroMQ (libzmq3-dev) over ipc: PUSH to PULL, one message a call, each side with a context of its own made after the fork, as
 // its guide asks. Its thread for input and output inherits the CPU of its side. It queues messages on both sides, so each may hold
 // half as many as a ring.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // BytePipe: byte messages of any size between two ends, one or both ways.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // ByteRing: messages of any size from one producer to one consumer, written and read in place, between processes or threads.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // Codec: how a value becomes bytes and comes back. The compiler finds the codec by the type.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

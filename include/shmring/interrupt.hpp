@@ -1,4 +1,5 @@
 // Ends waits from a signal handler, at any moment of theirs.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // JoinableQueue<T>: a queue of tasks that can be waited for, many to many, on a ring in shared memory.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // Which types may travel between processes as bytes, and how a type is told apart from another of the same size.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

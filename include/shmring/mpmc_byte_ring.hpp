@@ -1,4 +1,5 @@
 // MpmcByteRing: messages of any size from many producers to many consumers, written and read in place, alive after kill -9.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // MpmcRing<T>: fixed-size messages from many producers to many consumers, between processes or threads, alive after kill -9.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // Options that every kind of ring takes when it is made.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

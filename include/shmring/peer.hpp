@@ -1,4 +1,5 @@
 // PeerState: what is known of the one on the other side of a stream or pipe.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

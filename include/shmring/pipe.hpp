@@ -1,4 +1,5 @@
 // Pipe<T>: values between two ends, one or both ways: what Python's multiprocessing.Pipe is for.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

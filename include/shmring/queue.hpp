@@ -1,4 +1,5 @@
 // Queue<T>: the queue people know from Python's multiprocessing, many to many, on a ring in shared memory.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

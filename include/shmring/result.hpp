@@ -1,4 +1,5 @@
 // What calls answer: Status for the states of a live stream, Result<T> for a value or a Status, errc for set-up that failed.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,5 +1,6 @@
 // Segment: one piece of shared memory with a checked header. Made by name, anonymous, or in memory the caller provides.
 // Rings stand on it; users meet it for metadata, removal and for what was granted.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // Everything a program that uses shmring needs, and nothing of what is inside.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // The reading end of SpscRing<T>.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

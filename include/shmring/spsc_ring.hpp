@@ -1,4 +1,5 @@
 // SpscRing<T>: fixed-size messages from one producer to one consumer, between processes or threads.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

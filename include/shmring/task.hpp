@@ -1,4 +1,5 @@
 // Task<T>: a value out of a JoinableQueue, and the duty to say when it is done.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

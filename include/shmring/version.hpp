@@ -1,5 +1,6 @@
 // Which version of the library these headers belong to, and which layout its segments have. CMakeLists.txt reads the version here, so it is
 // written nowhere else.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // How blocking calls wait: poll for a bounded, self-adjusting time, then sleep in the kernel until woken or the deadline comes.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,4 +1,5 @@
 // Waiting for several rings at once: which of these consumers can be read without waiting?
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

@@ -1,5 +1,6 @@
 // What other libraries define before this one is included, and want back: Xlib.h, Qt without QT_NO_KEYWORDS, sys/sysmacros.h, and code that
 // was written for Windows.
+// SPDX-License-Identifier: MIT
 #define Always 2
 #define Bool int
 #define False 0

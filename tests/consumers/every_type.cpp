@@ -1,5 +1,6 @@
 // A program that uses every type of the library in every way, without exceptions and run-time type information. Users compile with
 // warnings of their own, and as errors: tests/compile_test.cpp and tools/dev portability compile this file so.
+// SPDX-License-Identifier: MIT
 
 #include <shmring/shmring.hpp>
 

@@ -1,4 +1,5 @@
 // Loads a plug-in, uses it and unloads it, many times.
+// SPDX-License-Identifier: MIT
 #include <dlfcn.h>
 
 #include <cstdio>

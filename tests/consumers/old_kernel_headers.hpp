@@ -1,4 +1,5 @@
 // Put before a source of lib/ (-include): the kernel's headers as of Linux 5.4, which Debian 11's 5.10 and older distributions resemble.
+// SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/mman.h>

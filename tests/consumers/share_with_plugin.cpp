@@ -1,4 +1,5 @@
 // A program with a copy of the library inside hands its queue to a plug-in, as often as there are more records to lose.
+// SPDX-License-Identifier: MIT
 #include <dlfcn.h>
 
 #include <cstdio>

@@ -1,4 +1,5 @@
 // A plug-in with a copy of the library inside uses the queue of the program that loads it, and lets go of it.
+// SPDX-License-Identifier: MIT
 #include <shmring/shmring.hpp>
 
 extern "C" int use_yours(shmring::Queue<int>& queue) {

@@ -1,4 +1,5 @@
 // Any bytes where a segment should be: opening them as each kind of ring gives an error, or a ring that works.
+// SPDX-License-Identifier: MIT
 
 #include <algorithm>
 #include <cstddef>

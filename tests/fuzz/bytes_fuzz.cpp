@@ -1,4 +1,5 @@
 // ByteRing: any words in its control block, record headers and participant records, between calls of both ends.
+// SPDX-License-Identifier: MIT
 
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,5 @@
 // The codecs on any bytes: decoding says no, or gives a value that encodes to these bytes again.
+// SPDX-License-Identifier: MIT
 
 #include <array>
 #include <cstddef>

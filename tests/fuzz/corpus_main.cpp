@@ -1,4 +1,5 @@
 // What stands in for a fuzzer where there is none: runs a target over the files of a folder, or over the files named.
+// SPDX-License-Identifier: MIT
 
 #include <unistd.h>
 

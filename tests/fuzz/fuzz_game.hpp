@@ -1,5 +1,6 @@
 // A ring with a producer and a consumer that do what the input says, between changes of the ring's words that the input says, too. Whatever
 // stands in the segment, each call answers, and no byte outside it is touched.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // The bytes a fuzzer gives, taken one after the other; behind their end come zeros.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

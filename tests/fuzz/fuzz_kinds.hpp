@@ -1,4 +1,5 @@
 // Every kind of ring that can be opened, for targets that try all of them on the same memory.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Memory for a segment that ends where its pages end: a step beyond them is a crash, a step out of its sections is seen by the address
 // sanitizer. And a file whose bytes are its liveness locks, so that records which nobody locks are those of the dead.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
 // What each fuzz target is: a function of the input. Who calls it: libfuzzer_main.cpp, or corpus_main.cpp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "fuzz_input.hpp"

@@ -1,4 +1,5 @@
 // The header of a ring with fields that a forger changed, checksum and all: opening it gives an error, or a ring that works.
+// SPDX-License-Identifier: MIT
 
 #include <cstddef>
 #include <cstdint>

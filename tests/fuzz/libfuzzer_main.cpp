@@ -1,4 +1,5 @@
 // libFuzzer's way in.
+// SPDX-License-Identifier: MIT
 
 #include <cstddef>
 #include <cstdint>

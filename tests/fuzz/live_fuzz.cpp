@@ -1,5 +1,6 @@
 // Rings whose words change while they are read: another thread writes what the input says, all the time. What a reader looked at once must
 // not be looked at again.
+// SPDX-License-Identifier: MIT
 
 #include <array>
 #include <atomic>

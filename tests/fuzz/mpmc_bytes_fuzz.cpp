@@ -1,5 +1,6 @@
 // MpmcByteRing: any words in its control block, table of units and participant records (the intents of the dead among them), between calls
 // of both ends and repairs.
+// SPDX-License-Identifier: MIT
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,6 @@
 // MpmcRing: any words in its control block, slots and participant records (the intents of the dead among them), between calls of both ends
 // and repairs.
+// SPDX-License-Identifier: MIT
 
 #include <array>
 #include <cstddef>

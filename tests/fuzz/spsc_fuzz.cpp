@@ -1,4 +1,5 @@
 // SpscRing: any words in its control block, commit words and records, between calls of both ends.
+// SPDX-License-Identifier: MIT
 
 #include <array>
 #include <cstddef>

@@ -1,5 +1,6 @@
 // JoinableQueue: any words in its control block, slots, participant records and leases (tasks that the dead had in hand among them), between
 // pushes, pops, joins and the end of tasks.
+// SPDX-License-Identifier: MIT
 
 #include <chrono>
 #include <cstddef>

@@ -1,4 +1,5 @@
 """How both sides claim places with a name: the steps of include/shmring/detail/mpmc_writer.hpp and mpmc_reader.hpp."""
+# SPDX-License-Identifier: MIT
 from explorer import Broken
 from memory import READ, WRITE, put
 

@@ -6,6 +6,7 @@ each move is worked out once and then looked up: the same few thousand steps mak
 
 Memory is sequentially consistent here: every step is one operation on shared memory, and all see them in one order.
 """
+# SPDX-License-Identifier: MIT
 import gc
 import time
 from array import array

@@ -6,6 +6,7 @@ one operation on shared memory. What a message looks like is added by mpmc.py an
 A message has no bytes here but the position that it was claimed at, so participants of a side are all alike, and what a reader finds
 tells at once whether it is torn, invented, or out of order. A participant is its record; the dead one's may be taken again.
 """
+# SPDX-License-Identifier: MIT
 from claims import Claims
 from explorer import Broken
 from memory import AT_REST, DEAD, READ, WRITE, Own, Shared, put

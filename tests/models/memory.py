@@ -1,4 +1,5 @@
 """What the participants share, and what each has for itself, in the models of the rings of many."""
+# SPDX-License-Identifier: MIT
 from operator import attrgetter
 
 WRITE, READ = "write", "read"

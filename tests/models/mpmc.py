@@ -1,4 +1,5 @@
 """MpmcRing: a message is a slot, written and read in two halves."""
+# SPDX-License-Identifier: MIT
 from explorer import Broken
 from many import Many
 from memory import put

@@ -3,6 +3,7 @@
 A record's length is in its header, beside the word of its first place; that word speaks for all of them. Here a place is written and
 read in one step, and a record of two is torn when its places are of different records.
 """
+# SPDX-License-Identifier: MIT
 from explorer import Broken
 from many import Many
 from memory import put

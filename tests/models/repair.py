@@ -1,4 +1,5 @@
 """What anybody does about the dead: the steps of include/shmring/detail/mpmc_recovery.hpp."""
+# SPDX-License-Identifier: MIT
 from memory import READ, WRITE, put
 
 

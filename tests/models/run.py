@@ -6,6 +6,7 @@
     run.py --variant X   only that broken variant, with its trace
     run.py --list        the variants
 """
+# SPDX-License-Identifier: MIT
 import sys
 import time
 

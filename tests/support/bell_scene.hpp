@@ -1,6 +1,7 @@
 // Consumers that wait for a bell and not at the line itself, and those who publish: the shipped armed bit over the scheduler's Env, with
 // the order of Attendee::settle (silence, arm, look again) and a word for the bell. As in epoll, a bell that is silent again when a sleeper
 // comes to itself lets it sleep on.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // A message of a number and a size whose bytes follow from both, kept where nothing needs a destructor: for actors that can be killed.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // Scenes of the ring of records of any size, with one producer and one consumer.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // The traffic of a kill storm over ByteRing: numbered messages of any size from nothing to the largest that fits, by every verb.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // Child processes for tests: forked, running a lambda, and never left behind. Every wait has a watchdog.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 // An Env in which nothing happens by itself: it writes down every operation in order, its clock stands until a test moves it,
 // and its futex answers from a script. For one thread.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,7 @@
 // The traffic of a crowd over MpmcByteRing: numbered messages of any size, by every verb. Who sent a message and the how-manieth it is
 // stands in its tag, so that one of no bytes tells it, too. A batch has one tag for all and is read without, so where batches occur every
 // message is large enough to carry its number.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

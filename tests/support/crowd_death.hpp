@@ -1,5 +1,6 @@
 // Participants of a small ring of many that live as a test says, stop or die: what tests of single stops and deaths have in common, for
 // MpmcRing and MpmcByteRing.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // What the receivers of a crowd write down outside the ring (senders: SenderJournal in journal.hpp). Many receive at once, so none of
 // them can judge alone: each logs what it got, and the oracle in the test's process reads the logs (crowd_oracle.hpp).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sched.h>

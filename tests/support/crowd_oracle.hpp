@@ -3,6 +3,7 @@
 // Nothing torn or invented; what one receiver gets of one sender comes in the sender's order; nothing comes twice, except what a receiver
 // died with in hand, and that is flagged; nothing acknowledged is missing, except what killed receivers could have taken in the one
 // call they died in.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // What storms over rings of many came to, and what must be true of the ring's own counters.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

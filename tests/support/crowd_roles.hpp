@@ -7,6 +7,7 @@
 //       struct Sender { Status send(Ring::Producer&, SendingCalls&); };              // one call, journalled; made from the Ring
 //       struct Receiver { Status receive(Ring::Consumer&, CrowdReceivingCalls&); };  // likewise
 //   };
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sched.h>

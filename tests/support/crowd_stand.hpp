@@ -1,4 +1,5 @@
 // Where a ring of many stands, in words: for the reader of a failed test.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // A storm over a ring of many: four senders and four receivers, each a process of its own, of which one to three at a time are killed
 // with SIGKILL at random moments and followed by others, at once or later. Whoever survives must go on; the oracle checks the rest.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/wait.h>

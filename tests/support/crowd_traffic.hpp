@@ -1,4 +1,5 @@
 // The traffic of a crowd over MpmcRing: numbered messages of one size, by every verb. Its senders do what those of SpscRing do.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 // More processes than CPUs on one ring of many, for a time: each sender's numbers come once and in its order to each receiver, and all of
 // them come. No kills: what is looked for is a hang, and a message that is lost, where nobody gets to run when it would like to.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Passing descriptors to another process, through a Unix socket.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // What a program can judge of documents and comments: that the tests, files, headings and programs which they cite exist. Which files a
 // rule covers is the business of docs_test.cpp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

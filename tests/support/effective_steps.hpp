@@ -1,5 +1,6 @@
 // Which instructions of a process that is stepped through an operation anybody else can tell from the one before: those that changed the
 // segment, and system calls. Killed after any other, it leaves the survivors the world it would have left one instruction earlier.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <elf.h>

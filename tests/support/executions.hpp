@@ -1,5 +1,6 @@
 // How many executions the scenes of the scheduler are played in, and what their tests promise: 10^6 in tools/dev check, 10^7 in the long
 // form (SHMRING_SOAK=1). How many there are does not depend on the machine; the promises leave room for some fewer.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

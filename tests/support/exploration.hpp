@@ -6,6 +6,7 @@
 // stores it did not read, whichever comes first. So a load is tried again before a later store only for the sake of what it could read
 // then, and one that sleeps wakes only for the new stores. That this loses no outcome is tested against runs without any pruning
 // (exploration_test).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

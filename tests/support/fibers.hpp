@@ -1,5 +1,6 @@
 // Actors that take turns on one thread, each on a stack of its own: the one who drives them decides before every operation who is
 // next, so that a seed is a schedule. An actor that is never resumed is dead: nothing of it runs any more, no destructor either.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <ucontext.h>

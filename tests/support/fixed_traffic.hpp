@@ -1,5 +1,6 @@
 // The traffic of a kill storm over SpscRing: numbered messages of one size, by every verb. Its Sender serves MpmcRing, too
 // (crowd_traffic.hpp).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

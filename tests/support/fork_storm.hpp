@@ -1,5 +1,6 @@
 // A storm of short-lived processes: each opens something by its name, puts a number into it or gets one out, and leaves in one of the
 // ways in which processes leave. Afterwards nothing may be left of them, and nothing of what they put may be missing.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // Whether what calls on a queue answered can be explained: by one order of all calls that keeps every "this one was over before that
 // one began", in which a plain bounded queue would have answered the same. For small histories; values must not repeat.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

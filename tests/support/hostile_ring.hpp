@@ -1,5 +1,6 @@
 // A ByteRing whose words another process keeps changing: a wild writer. Nothing beside the ring's own bytes can be touched without
 // a crash or a finding: pages that cannot be read stand on both sides, and the address sanitizer knows the rest of its pages.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

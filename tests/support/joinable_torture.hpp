@@ -1,6 +1,7 @@
 // One process does something with a JoinableQueue, and is killed after each instruction that anybody else could notice. Whatever is left,
 // the others do: each task is done once, or again with a flag, or counted as lost; then join() ends with the right answer, the queue holds
 // exactly what it held before, and every record can be taken again. The operations are in joinable_crash_test.cpp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

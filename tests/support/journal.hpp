@@ -1,5 +1,6 @@
 // What processes of a kill test write down outside the ring, in memory that outlives them: one page of facts against which the
 // oracle holds what came out of the ring. Each journal has one writer, which may die between any two stores.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
 // Kill storms over every capacity, style and way of waiting, and what must be true of them all.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // A kill storm: two processes stream through one ring, and round after round one of them (or both) is killed with SIGKILL at a
 // random moment and followed by a successor, which takes its seat. Whoever survives must go on; the oracle checks the rest.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/wait.h>

@@ -1,4 +1,5 @@
 // Small programs of a few words and registers, played in every way: which ends they can come to.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // A file for liveness locks, a memfd or one in /dev/shm, and what tests do with it again and again.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // The byte algorithm's ring in memory of our own: no segment, no names, no seats.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

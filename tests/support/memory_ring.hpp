@@ -1,4 +1,5 @@
 // The SPSC algorithm's ring on the heap, with any past a test likes: no segment, no names, no seats.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // An Env whose user can be killed before any of its operations on shared memory (and half-way through a copy), or held up there
 // while others do what they like. For one thread: a death is a jump out of the call, which leaves the shared words as they are.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,6 @@
 // A byte ring of many on the heap in which any participant can be killed before any operation, with living ones around it: what a
 // victim leaves behind, who repairs it, and what the survivors must then find. One thread plays them all.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // The byte ring of many producers and many consumers on the heap, with any past a test likes: no segment, no participants.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // What a test sees of a ring of many that users do not: its shared words, and its slots as the algorithm sees them. For tests that
 // place a process at an exact point before they stop or kill it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/env.hpp"

@@ -1,4 +1,5 @@
 // The rings of many as scenes play them: how messages are written and read in each.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // Scenes of the rings of many: writers and readers that claim, publish, repair after the dead and take their records, with the shipped
 // algorithm and recovery over the scheduler's Env.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

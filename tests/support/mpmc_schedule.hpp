@@ -1,6 +1,7 @@
 // Producers, consumers and those who repair take turns at random before every single operation on shared memory; some are killed
 // there, and others take their records over. A seed is a schedule. What must come out is known exactly: every message whose push
 // returned, once, except what the dead had in hand.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

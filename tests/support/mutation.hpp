@@ -1,5 +1,6 @@
 // Mutants of the shipped code that need no compiler: one operation, known by where it stands in the source, is made weaker, left out,
 // or done after the next one, when the scheduler's Env comes to it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

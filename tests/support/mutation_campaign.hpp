@@ -1,4 +1,5 @@
 // Tries every mutant of the shipped code on the same scenes, one after the other, until one of them notices.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Messages of many sizes that tell on whoever loses, repeats or tears them: size, bytes and tag all follow from the number.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

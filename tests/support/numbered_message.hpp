@@ -1,5 +1,6 @@
 // Messages that tell on whoever loses, repeats or tears them: each carries who sent it, the how-manieth it is, and words that
 // follow from the two.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

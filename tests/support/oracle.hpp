@@ -2,6 +2,7 @@
 //
 // Nothing torn, repeated, invented or out of order; nothing lost, except what the one call took in which a receiver was killed.
 // A sender that was killed in a call may have sent any part of that call and nothing beyond it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // A participant table without a segment, so that a test can look at records and locks apart; and children
 // that attach.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // One ring, and peers that take a seat, do their part and are killed: what tests of deaths and successors have in common.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // A process in a PID namespace of its own, and one of a given number, where the kernel or a sandbox allows them.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

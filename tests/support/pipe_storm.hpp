@@ -1,6 +1,7 @@
 // A storm over pipes: round after round a new pair, a victim that is in some state or other with one end, a survivor with the other
 // one that sends and receives in two threads, and a SIGKILL at a random moment. The survivor must hear of it, with all that was
 // acknowledged before; the oracle checks both directions.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 // One end of a pipe does one operation in a process that is killed after each instruction that anybody else could notice. Whoever has the
 // other end, in a process of its own, gets everything that was acknowledged, and then hears of the end. The paths are in
 // pipe_step_kill_test.cpp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

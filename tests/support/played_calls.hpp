@@ -1,5 +1,6 @@
 // The calls of a scene's actors, as they are played: what each answered and which were over before it began, by what the actors know of
 // each other. Real time says nothing here: an actor to whom nothing was passed on may still see the past.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

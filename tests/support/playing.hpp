@@ -1,6 +1,7 @@
 // Plays scenes for tests: reports how many runs there were, and of the first that fails its schedule and every operation.
 //
 // A failing run is repeated by SHMRING_SCHEDULE='<scene>: <schedule>' in the environment, as the failure prints it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

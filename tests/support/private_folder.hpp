@@ -1,4 +1,5 @@
 // A folder for one test, gone with all that is in it at the end of the scope.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // A /dev/shm of one child process's own, as small or as odd as a test wants it. Needs no root, but user namespaces.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // Queues of numbers and of texts, for tests of what holds on both lanes: the fixture, and values that tell their number.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

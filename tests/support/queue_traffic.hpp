@@ -1,4 +1,5 @@
 // The traffic of a crowd over Queue<T>: numbered values, by every verb, from handles that stay and from handles that come and go.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // Files as somebody else may have put them into /dev/shm, byte by byte.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

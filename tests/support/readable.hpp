@@ -1,4 +1,5 @@
 // Waiting for descriptors in tests: bounded always, and told apart from waiting for nothing.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <poll.h>

@@ -1,4 +1,5 @@
 // The rings that waiting by descriptor is tried on: both kinds of ring, named and without a name, as carriers of numbers.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

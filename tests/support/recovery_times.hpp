@@ -1,5 +1,6 @@
 // How long survivors took to move on after a kill: one stopwatch for each survivor, from the moment the dead one had been waited for
 // until the survivor's next finished call that moved a message.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // Runners on stacks of their own that hand over to each other directly, and can be made to begin anew wherever they stand. The
 // switch is a jump without a system call, which is what an exploration of millions of short runs does most. A runner that is begun
 // anew leaves everything behind: nothing on its stack may need a destructor where it hands over.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <csetjmp>

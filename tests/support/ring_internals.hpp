@@ -1,5 +1,6 @@
 // What a test sees of a ring that users do not: the shared words, and who is asleep. For tests that place a process at an exact
 // point before they kill it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sched.h>

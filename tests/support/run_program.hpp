@@ -1,4 +1,5 @@
 // Other programs as children of a test: started, waited for under the watchdog, and what they said.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <unistd.h>

@@ -3,6 +3,7 @@
 //
 // The kernel's part: a futex wait compares the current value and sleeps, a wake wakes; a sleep's time is over only when nobody else
 // can do anything, and such runs are counted. An actor that is mortal may stop for ever before any operation.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

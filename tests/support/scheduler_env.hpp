@@ -1,5 +1,6 @@
 // The Env in which the scheduler decides: every atomic operation, payload copy, sleep and wake-up of the shipped algorithms is a
 // step of an actor, known by where it stands in the source. Outside a run, operations are plain.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 // Counts how often a ring's memory changed while a process is stepped through an operation: between two changes it makes no difference
 // to anybody else at which instruction it is killed.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // What a test and the processes it forks have in common: memory, and steps that one reaches and another waits
 // for. Works without descriptors, so that a child may close them all.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
 // Signals that interrupt whoever sleeps.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
 // Killing or stopping a process after exactly so many instructions of an operation: the child is traced and single-stepped.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/ptrace.h>

@@ -1,5 +1,6 @@
 // Several that sleep at one line until there is as much room as they need, and those who make room and wake one for it: the shipped
 // event count and waiter over the scheduler's Env. Whoever got its room ends the scene for the others.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // Whether the long form of the tests was asked for: SHMRING_SOAK=1, as tools/dev soak sets it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

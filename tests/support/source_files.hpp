@@ -1,4 +1,5 @@
 // The source tree as text: its files, their lines, and their code without comments and literals.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

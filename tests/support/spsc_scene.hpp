@@ -3,6 +3,7 @@
 //   actor 0   the producer: what its acts say
 //   actor 1   the consumer
 //   actor 2   an heir, where there is one: takes the seat of the one that died, and goes on
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // One small ring of many, in a given state, for tests that kill a process after each change that an operation makes to it. What they need
 // of MpmcRing and of MpmcByteRing, in the same words.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // Killing one victim after another, each a step later in the same operation: what the worlds of torture have in common. Who the victims
 // are, and what becomes of those who survive them, is each world's own (torture.hpp, pipe_torture.hpp, joinable_torture.hpp).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <dlfcn.h>

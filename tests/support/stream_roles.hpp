@@ -9,6 +9,7 @@
 //   };
 //
 // There is one for SpscRing (fixed_traffic.hpp) and one for ByteRing (byte_traffic.hpp).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sched.h>

@@ -1,5 +1,6 @@
 // System calls made deadly: a process that installs one of these filters is killed with SIGSYS by the first call it forbids.
 // Exact, unlike a trace: nothing can be missed, and nothing else is slowed down.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <linux/filter.h>

@@ -1,5 +1,6 @@
 // System calls that fail when a test says so. The program is linked with -Wl,--wrap=<function> for each of them
 // (tests/CMakeLists.txt), so that the library's own calls, and none of libc's, come here first. For one source file of a program.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // A small ring's worth of a segment, for tests of segments that need no ring.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

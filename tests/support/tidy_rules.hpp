@@ -1,5 +1,6 @@
 // House rules that a program can judge, each a function from the text of a file to what it found there.
 // Which files a rule covers, and its exceptions, are the business of tidy_test.cpp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>
@@ -222,6 +223,36 @@ inline Findings too_many_lines(const File& file) {
     const std::size_t count = lines_of(file.text).size();
     if (count <= kMostLines) return {};
     return {file.path + ": " + std::to_string(count) + " lines: look for the second idea in it"};
+}
+
+/// C++, CMake, bash, Python and awk, by their names or their first line.
+inline bool is_source(const File& file) {
+    static const std::regex pattern(R"(\.(hpp|cpp|cmake|py|bash|awk)$|(^|/)CMakeLists\.txt$)");
+    return std::regex_search(file.path, pattern) || file.text.starts_with("#!");
+}
+/// The first comment, or the text that a Python file begins with, ends with the licence, or has it in the line behind.
+inline Findings without_licence(const File& file) {
+    const bool is_cpp = file.path.ends_with(".hpp") || file.path.ends_with(".cpp");
+    const std::string mark = is_cpp ? "//" : "#";
+    const std::string licence = mark + " SPDX-License-Identifier: MIT";
+    const std::vector<std::string> lines = lines_of(file.text);
+    auto line = lines.begin();
+    const auto at_text = [&] { return line != lines.end() && line->starts_with("\"\"\""); };
+    if (line != lines.end() && line->starts_with("#!")) ++line;
+    if (file.path.ends_with(".py") && at_text()) {
+        const bool ends_there = line->find("\"\"\"", 3) != std::string::npos;
+        if (!ends_there)
+            line = std::find_if(line + 1, lines.end(), [](const std::string& text) {
+                return text.find("\"\"\"") != std::string::npos;
+            });
+        if (line != lines.end() && ++line != lines.end() && *line == licence) return {};
+    } else {
+        const auto begin = line;
+        while (line != lines.end() && line->starts_with(mark) && (!is_cpp || !line->starts_with("///")))
+            ++line;
+        if (line - begin >= 2 && *(line - 1) == licence) return {};
+    }
+    return {file.path + ":1: the first comment says what the file holds, and ends with: " + licence};
 }
 
 /// The words that promise work instead of doing it; written here so that this file does not find itself.

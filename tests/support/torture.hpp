@@ -1,5 +1,6 @@
 // Torture: one process does one operation on one ring, and is killed after each instruction that anybody else could notice. Survivors then
 // move a message, get everything that is left, and find the ring exactly as large as it was. The paths are in torture_test.cpp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // The rings and queues in the same words, for tests that do to all of them what can be done to each: numbers go in and come out, however
 // they travel. What a kind does not know it does not have: a Queue has no claims, a ring with seats no repair.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

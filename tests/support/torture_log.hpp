@@ -1,4 +1,5 @@
 // What the survivors of a killed process got, in memory they share, and what must be true of it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 # Sums the lines that torture tests write to their report: per kind of object, and all together. A line is the path, then
 # instructions, effective ones, kills, distinct effective instructions, those missed, hung, lost, repeated, and the worst recovery in milliseconds.
+# SPDX-License-Identifier: MIT
 { path = $0; kind = $0; sub(/:.*/, "", kind)
   for (i = 9; i != 0; --i) { n[i] = $(NF - 9 + i); sub(/ +[0-9.]+$/, "", path) }
   if (!(kind in paths)) kinds[++count] = kind

@@ -1,4 +1,5 @@
 // What a path of operations came to under the kills: one line, in the columns of the table that tools/dev torture prints.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // A name in /dev/shm that nobody else uses, gone at the end of the scope whatever stands under it by then.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <unistd.h>

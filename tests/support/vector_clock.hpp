@@ -1,5 +1,6 @@
 // What an actor, or a store, knows of the past: how far it has seen every actor come (a vector clock), and for every location how
 // old a store it may still read (its floor). Both only grow, and both travel together along every edge of happens-before.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

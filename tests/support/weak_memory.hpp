@@ -4,6 +4,7 @@
 // of them from its actor's floor on: coherence and happens-before raise the floor, sequentially consistent fences and operations
 // raise it further. A read-modify-write reads the last one. What a store releases travels with it to whoever acquires it, through
 // read-modify-writes too (release sequences), and by way of fences. What this does not cover: docs/proof.md.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // Where in the source a call stands: std::source_location, or the same by hand for Clang 14, which has no part in the library's.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <source_location>

@@ -1,4 +1,5 @@
 // Widths, padding and thousands separators.
+// SPDX-License-Identifier: MIT
 #include "demo/columns.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // Text in columns, and numbers for people.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Making the stream anew from the files, piece by piece, next to the one that was received.
+// SPDX-License-Identifier: MIT
 #include "demo/compare.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // The proof: the receiving process takes the files from the disk again and compares them with what came, byte
 // for byte.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // Measuring a short prefix, planning, and running the rounds.
+// SPDX-License-Identifier: MIT
 #include "demo/contest.hpp"
 
 #include <algorithm>

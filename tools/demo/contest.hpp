@@ -1,4 +1,5 @@
 // The transports in turn, round after round, so that a busy minute of the machine hits all of them.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // What the tests have spoilt on the receiver's side, one thing at a time, to see that each verdict of the demo can fail.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 namespace demo {

@@ -1,4 +1,5 @@
 // A file descriptor that closes itself, and the one way in which calls on it fail.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // A message is: 4 bytes with the length of the path, the path, contents. In the pieces after the first only contents. The tag
 // tells which piece of a file it is.
+// SPDX-License-Identifier: MIT
 #include "demo/file_messages.hpp"
 
 #include <fcntl.h>

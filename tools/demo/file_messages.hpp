@@ -1,6 +1,7 @@
 // The tree once more, over a shmring::ByteRing: one message per file, its path and its contents. The sender reads the file
 // from the disk straight into a claimed piece of the ring; the receiver writes what it sees there straight into a new file.
 // A file larger than the largest message travels in pieces.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // Ctrl-C while there is something to clean up: noted while this object lives, and thrown where somebody asks.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <signal.h>

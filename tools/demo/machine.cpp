@@ -1,4 +1,5 @@
 // Asks /proc, the kernel and the compiler.
+// SPDX-License-Identifier: MIT
 #include "demo/machine.hpp"
 
 #include <sched.h>

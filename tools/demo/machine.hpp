@@ -1,4 +1,5 @@
 // Where this runs: printed before any figure, which means nothing without it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

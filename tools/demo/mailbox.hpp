@@ -2,6 +2,7 @@
 // wants to send or receive locks the file, reads the positions, moves one message, writes the positions and
 // unlocks. Nobody tells the other side, so who finds no room or no message tries again. Nothing is forced to
 // the disk.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 // One run of one transport: the stream of files in one direction, or messages there and back. The loops are
 // written once, over any transport that is a template over its message with a Sender {send, finish} and a
 // Receiver {receive}.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <time.h>

@@ -1,4 +1,5 @@
 // What travels: messages of a fixed size without any meaning of their own.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

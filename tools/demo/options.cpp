@@ -1,5 +1,6 @@
 // The words of the command line. `--corrupt WHAT` is for the tests and stays out of the help: it flips one bit
 // on the receiving side, and the demo has to notice.
+// SPDX-License-Identifier: MIT
 #include "demo/options.hpp"
 
 #include <charconv>

@@ -1,4 +1,5 @@
 // What the command line asks for.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

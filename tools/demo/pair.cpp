@@ -1,4 +1,5 @@
 // Forking, pinning and watching.
+// SPDX-License-Identifier: MIT
 #include "demo/pair.hpp"
 
 #include <poll.h>

@@ -1,5 +1,6 @@
 // The two processes of one run: forked, pinned, started together, watched. Whatever happens to one of them,
 // neither outlives the run, and what went wrong there is thrown here.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
 // The third way: a pipe, one write and one read for each message.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <fcntl.h>

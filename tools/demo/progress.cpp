@@ -1,4 +1,5 @@
 // Drawing the bar, always on one line.
+// SPDX-License-Identifier: MIT
 #include "demo/progress.hpp"
 
 #include <unistd.h>

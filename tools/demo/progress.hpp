@@ -1,5 +1,6 @@
 // Tells on standard error how far the work is: a bar where that is a terminal, a plain line per phase where
 // it is not.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
 // Links to what was sent, and diff as a process of its own.
+// SPDX-License-Identifier: MIT
 #include "demo/rebuilt_tree.hpp"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // The proof that a tree was rebuilt: `diff -r` between it and a tree of links to the files that were sent.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,6 @@
 // Medians over the rounds, set in columns. Ratios are taken within a round first, as the machine was the same
 // to both then.
+// SPDX-License-Identifier: MIT
 #include "demo/report.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // What the demo says on standard output.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <iosfwd>

@@ -1,5 +1,6 @@
 // The first and the second way: shmring::SpscRing, once with waiting that sleeps and once without sleeping at
 // all. A message is copied once into the ring and once out of it, as with the other transports.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sched.h>

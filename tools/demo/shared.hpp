@@ -1,4 +1,5 @@
 // A value in memory that the forked processes of a run share: how they report to the one that started them.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/mman.h>

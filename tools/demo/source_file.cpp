@@ -1,4 +1,5 @@
 // open, fstat, read and fstat again.
+// SPDX-License-Identifier: MIT
 #include "demo/source_file.hpp"
 
 #include <fcntl.h>

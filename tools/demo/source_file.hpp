@@ -1,4 +1,5 @@
 // One file on disk, read such that a change while it is being read does not go unnoticed.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

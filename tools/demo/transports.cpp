@@ -1,4 +1,5 @@
 // The loops of measure.hpp, once per transport.
+// SPDX-License-Identifier: MIT
 #include "demo/transports.hpp"
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // The table of ways from process to process that are compared here.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

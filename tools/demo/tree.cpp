@@ -1,4 +1,5 @@
 // Walking directories and reading files.
+// SPDX-License-Identifier: MIT
 #include "demo/tree.hpp"
 
 #include <algorithm>

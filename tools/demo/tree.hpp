@@ -3,6 +3,7 @@
 // For each regular file, in the order of the names: a header of 16 bytes (size of what follows of the file, 8
 // bytes; length of the path, 8 bytes), the path, the contents. Then a header of zeros, and zeros up to the
 // end of the last block.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

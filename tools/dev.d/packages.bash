@@ -1,4 +1,5 @@
 # Which Debian packages a job needs, how they come, and how tools/dev speaks. Sourced by it.
+# SPDX-License-Identifier: MIT
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 

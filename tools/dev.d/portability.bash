@@ -1,5 +1,6 @@
 # tools/dev portability: what users build with, and into what, as far as this machine can. Sourced by tools/dev.
 # A check that cannot run here is left out, and the table says why. Logs: build/portability/logs.
+# SPDX-License-Identifier: MIT
 
 out=$root/build/portability
 consumers=$root/tests/consumers

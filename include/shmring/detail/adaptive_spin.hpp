@@ -1,4 +1,5 @@
 // How long to poll before a sleep: as long as polling pays.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

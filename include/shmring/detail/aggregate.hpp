@@ -1,4 +1,5 @@
 // The fields of an aggregate, found without a line of its author's: how many there are, and references to all of them.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // Words for memory orders, the distances that keep cache lines apart, the pause of a polling loop, and counting alone.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,6 @@
 // Why a handle could not take what it lives on (a participant record and the lock of it, or the tether of a pipe's end), in words and
 // as the status of a call that was a handle's first use.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // One handle's presence in a ring, of any kind: its participant record, how it waits and for what, its counters, its bell.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // The three forms of waiting for the one on the other side.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

@@ -8,6 +8,7 @@
 //
 // Who cannot have the bell (its name was removed, no descriptor is free, another user's, none was handed over) says so in the event
 // word (kUnheard) and knocks: reads a byte of the segment's file, which a reader that was told so watches (inotify).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // Which borrowed records came back: a ring takes its bytes back in order, but scopes end in reverse.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -7,6 +7,7 @@
 //   claimed(status, most), borrowed(status)             the guard over a message in place
 //   looking(), popping(buffer)                          one attempt each
 //   received(status), grown(container, call), decoded(value, call)
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

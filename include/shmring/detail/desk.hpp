@@ -1,5 +1,6 @@
 // A desk: a participant record with room for one task. What is named in it is a worker's; if that dies, whoever takes the record's lock
 // settles it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

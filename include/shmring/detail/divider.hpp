@@ -1,5 +1,6 @@
 // Division by a number that is known when a ring is opened: one multiplication instead of twenty-odd cycles, so that a ring's
 // capacity may be any number and need not be a power of two.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

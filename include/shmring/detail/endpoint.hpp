@@ -1,5 +1,6 @@
 // One end of a single-producer, single-consumer stream: its seat and its peer. What producers and consumers of all such rings share,
 // whatever the message looks like.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

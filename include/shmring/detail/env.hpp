@@ -1,5 +1,6 @@
 // The seam: everything an algorithm, the event count and recovery do to the world goes through one Env.
 // The shipped one costs nothing. Test Envs count, kill or schedule (tests/support).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>

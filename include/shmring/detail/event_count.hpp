@@ -16,6 +16,7 @@
 // Death: a waiter killed asleep leaves the count one too high, which costs one needless wake-up, since waking takes the
 // credits away. A notifier killed between publishing and waking, or a wake eaten by a dying waiter, is made good by the
 // bounded sleeps of the others.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 // Sleeping on several event lines at once: registered on all of them, woken by any. The promises are those of one line
 // (detail/event_count.hpp).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

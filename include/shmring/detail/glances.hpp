@@ -1,6 +1,7 @@
 // When calls that succeed should ask whether their peer lives: about once per liveness period of time, and seldom a look at the clock.
 // Infrequent callers check the clock on every call, which costs nothing beside the pause between. Frequent callers check it on every
 // 16th call; one that has just slowed down does so once more. (Calls that find nothing look each time: LivenessClock.)
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // The first include of every public header: says in one sentence what is missing, and puts aside the macros of other libraries.
 // Read once for each public header, so without #pragma once; detail/header_end.hpp is its other half.
+// SPDX-License-Identifier: MIT
 
 #if __cplusplus < 202002L
 #error "shmring needs C++20: compile with -std=c++20 (GCC 11 or Clang 14, or later)"

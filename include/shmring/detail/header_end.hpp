@@ -1,5 +1,6 @@
 // The last include of every public header: other libraries get the macros back that detail/header_begin.hpp has put aside.
 // Read once for each public header, so without #pragma once.
+// SPDX-License-Identifier: MIT
 
 #pragma pop_macro("Always")
 #pragma pop_macro("Bool")

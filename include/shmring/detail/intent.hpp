@@ -6,6 +6,7 @@
 //
 // Edge `claim`: release side is the compare-and-swap that claims; acquire side the load that finds the position claimed. It carries
 // the claimer's intent: whoever sees the claim sees the name, or a later one, and then also the slot's later word.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

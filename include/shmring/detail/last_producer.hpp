@@ -6,6 +6,7 @@
 // Everybody who was counted before the first look is in a record that the looker sees, as explicit or as gone. Nobody was counted
 // between the two looks. So at the second one, all that there have been are gone. One that came before another left was counted before
 // that, and is seen or counted in between. Who dies between its role and its count has not been there.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -8,6 +8,7 @@
 //
 // Zero-filled memory is a valid, empty ring: creation writes the header and nothing else.
 // The structs that hold atomics are templates over the Env (detail/env.hpp), so that tests can own every access.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

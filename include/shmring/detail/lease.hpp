@@ -2,6 +2,7 @@
 //
 // A desk is a participant record with room for one task. Its lease word names the task, and is 0 while there is none; a worker has as
 // many desks as it has tasks in hand. Which states a task goes through and what a death leaves: docs/algorithms/leases.md.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

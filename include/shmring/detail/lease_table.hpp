@@ -3,6 +3,7 @@
 // Edges:
 //   done      a worker clears its lease; a joiner that reads 0 sees what the worker did before
 //   abandon   a worker names its task again and lets the record go; who adopts the record sees the task's bytes
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

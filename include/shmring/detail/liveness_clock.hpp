@@ -1,4 +1,5 @@
 // When it is time to ask who lives: about once per liveness period.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

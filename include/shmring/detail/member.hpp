@@ -1,5 +1,6 @@
 // One handle of a ring with many producers and many consumers: what it waits for, and when it looks after the dead. What such handles
 // share, whatever the message looks like.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // What every producer and consumer of a ring with many on both sides is: a member (record, waiting), one side of the algorithm, and
 // repair of what the dead left. The rings add their verbs.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

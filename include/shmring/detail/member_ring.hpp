@@ -1,4 +1,5 @@
 // What the rings with many on both sides are, whatever their messages look like.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

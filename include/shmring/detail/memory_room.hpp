@@ -1,5 +1,6 @@
 // How much memory this process may still take before the kernel kills somebody for it: of the machine, and of its memory cgroup. What
 // cannot succeed is refused in words instead of tried.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -18,6 +18,7 @@
 //   handback  a consumer stores the slot's word     a producer loads it               the place may be written again
 //   orphan    recovery (or a reader) counts one     a consumer that searches for one  the slot's word that says so
 //   finish    close() sets the tail's highest bit   a consumer that finds nothing     everything claimed before the close
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -11,6 +11,7 @@
 //   release   the words of the further units, then that of the first: free(lap + 1)
 //
 // Headers are in the table and not among the bytes, so that no payload can be taken for one, and every payload starts on a line.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // What both sides of the algorithm of many use: the claim in hand, the intent that names it, and the tail's highest bit.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

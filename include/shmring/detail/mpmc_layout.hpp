@@ -1,5 +1,6 @@
 // What lies in shared memory in a ring with many producers and many consumers: its control words, its slots, and the word that
 // says what a slot is. Part of the ABI, as layout.hpp is. Zero-filled memory is a valid, empty ring.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <bit>

@@ -1,4 +1,5 @@
 // The reading side of the algorithm of many, whatever the messages look like: finding and claiming the oldest message.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

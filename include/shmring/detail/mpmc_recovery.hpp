@@ -12,6 +12,7 @@
 //   either                          a later word                   nothing to do: it was done
 //
 // An intent is not ownership: several may name a position, one won it. So a slot is touched only when no living participant names it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

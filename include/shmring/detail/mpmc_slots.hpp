@@ -1,5 +1,6 @@
 // The slots of a ring with many producers and many consumers, as both sides and recovery see them: where a position stands, and
 // what its word says.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // The writing side of the algorithm of many, whatever the messages look like: claiming places at the tail.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Sleeping without telling anybody: no notifier wakes us, only the time, a stop token, an interrupt or a signal.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/header_begin.hpp"

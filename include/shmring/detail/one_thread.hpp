@@ -1,4 +1,5 @@
 // A handle belongs to one thread at a time: where assertions are on, two that are in calls of it at once are caught.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
 // The participants of a segment, as recovery sees them: what each is about, and whether it is dead.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

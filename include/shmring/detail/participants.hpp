@@ -8,6 +8,7 @@
 //            former holding, and of its own stream also the explicit producers that were counted till then
 //   detach   the holder stores `incarnation`, even; who reads that number, or the next one, also sees all that
 //            the holder wrote. (After a death the kernel orders instead: it lets the lock go after the last store.)
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

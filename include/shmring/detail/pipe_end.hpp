@@ -1,5 +1,6 @@
 // What every end of a pipe is, whatever it carries: two handles of the rings below it (one in a one-way pipe), taken together at
 // first use, given back together. The pipes add their verbs.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

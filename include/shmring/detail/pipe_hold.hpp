@@ -8,6 +8,7 @@
 //   closed                   close() of this process's copy
 //
 // Killed while unbound: the tether goes. While taking seats: a dead holder, found so. Before the tether is let go: likewise.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,6 @@
 // What the lanes of a pipe are made of, found by the compiler: the stream of SpscRing for fixed-size messages, that of ByteRing for
 // everything else, each twice in one segment (detail/pipe_layout.hpp). Ends, algorithms and verbs are the rings' own.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

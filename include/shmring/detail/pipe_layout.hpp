@@ -8,6 +8,7 @@
 //
 // The first end is the consumer of the lane to it and the producer of the other one; the second end likewise. So an end has two
 // seats, or one in a one-way pipe, where the first end reads. Zero-filled memory is a pipe that nobody has used.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

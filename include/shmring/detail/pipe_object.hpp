@@ -1,4 +1,5 @@
 // What a pipe is, whatever it carries: shared memory with two ends to be taken, and ways to come by it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <memory>

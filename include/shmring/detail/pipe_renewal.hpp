@@ -1,4 +1,5 @@
 // A named pipe whose two ends are both gone is nobody's: who would open it or make it gets a new one of that name.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string_view>

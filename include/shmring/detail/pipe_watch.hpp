@@ -10,6 +10,7 @@
 //
 // Hanging up: close both lanes for the end that is gone, mark its seats lost, wake everybody. Each step may be repeated by
 // anybody, so whoever dies on the way leaves the rest to the next who asks.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

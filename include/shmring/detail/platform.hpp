@@ -1,5 +1,6 @@
 // What the library asks of the operating system, without its headers: clock, futex, process identity,
 // liveness locks.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // The names that Python's multiprocessing has for the calls of a queue.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

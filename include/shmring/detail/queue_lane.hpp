@@ -1,5 +1,6 @@
 // Which ring a queue of T runs on, found by the compiler: fixed-size messages as they are, everything else by its Codec. Both lanes
 // have the same calls, so that the queue has one body.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // Putting values into a queue, in all shapes of the call: the half that the queues have in common.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 // stranger kept from coming, and deaths (a liveness period later; and while nothing happens at all ever more rarely, for a look
 // costs its loop some 20 us, and loops have many rings). It is set when the line is newly armed, and left alone while it stays so:
 // looks in between must not put it off.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

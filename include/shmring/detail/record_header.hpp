@@ -1,4 +1,5 @@
 // The header word of a variable-size record, in rings of bytes of every kind. Part of the ABI.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // The ways to come by a ring, each once throwing and once noexcept: what all kinds of ring share.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

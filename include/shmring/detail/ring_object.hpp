@@ -1,4 +1,5 @@
 // What a ring object is, whatever its kind: a shared segment, ways to come by it, and ways to become a producer or a consumer.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // What the rings with a producer seat and a consumer seat are, whatever their messages look like.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "shmring/detail/ring_object.hpp"

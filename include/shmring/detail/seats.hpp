@@ -11,6 +11,7 @@
 //
 // Edge `seat`: release side is the exchange that hands the seat on, acquire side the one that takes it: a successor sees all
 // that its predecessor wrote. (After a death the kernel's release of the lock orders the dead one's stores first.)
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // The one place that fills the private parts of a Segment.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // The files segments live in: named ones in /dev/shm, memfds, and descriptors that came from elsewhere.
 // Every function that can fail fills the report and returns an empty Descriptor or false.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // The header of a segment as bytes: planned, written, and checked field by field. Pure functions: no file, no mapping.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

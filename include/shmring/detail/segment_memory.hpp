@@ -1,4 +1,5 @@
 // Mapping a segment, and asking the kernel for what makes it fast: present pages, locked pages, huge pages.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

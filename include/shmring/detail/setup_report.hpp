@@ -1,5 +1,6 @@
 // How set-up says what went wrong: `shmring: open "ticks": ` and then the facts, in a buffer, because an out-of-memory must
 // be reportable, too.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

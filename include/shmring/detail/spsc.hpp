@@ -11,6 +11,7 @@
 //   finish    close() sets its bit of `closed`  the other side loads it when stuck   everything published before the close
 //
 // Invariant: read_pos <= write position <= read_pos + capacity.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -11,6 +11,7 @@
 //
 // Invariant: read_pos <= write position <= read_pos + capacity, and storage >= capacity + alignment: the cleared word behind the
 // newest record never lies in an unread one.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

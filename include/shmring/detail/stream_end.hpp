@@ -1,5 +1,6 @@
 // What every producer and consumer of a single-producer, single-consumer ring is: an endpoint (seat, record, waiting) and one
 // side of an algorithm. The rings add their verbs.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
 // The lanes of a joinable queue: those of Queue, and how a task lies in its ring until a worker has it in hand.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

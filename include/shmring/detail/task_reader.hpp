@@ -1,4 +1,5 @@
 // Taking tasks out of a ring: from the ring's place to the worker's desk, so that a slow task stands in nobody's way.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

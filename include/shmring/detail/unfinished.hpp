@@ -1,4 +1,5 @@
 // What of a ring with many on both sides has not been handed back: for those who wait until everything is done.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // How a facade sends and receives a value of T through the ends of any ring: fixed-size messages as they are, everything else by
 // its Codec. Both have the same calls, so that a facade has one body.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <optional>

@@ -5,6 +5,7 @@
 //   pushing(message), preparing()                       one attempt each
 //   published(status), claimed(status)                  what follows a success: the wake-up, the guard
 //   popped(call), borrowed(status)                      likewise for readers
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
 // The desks of one handle of a joinable queue: as many as it has tasks in hand. And what every handle does for those of the dead.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

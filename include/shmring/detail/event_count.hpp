@@ -22,6 +22,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "shmring/detail/atomic.hpp"
@@ -121,8 +122,7 @@ class EventCount {
         std::uint64_t epoch = register_waiter(line);
         bool first = true;  // of this registration: the sleep that a missed wake-up may be lost in
         std::uint64_t asked_ns = platform::kNever;
-        std::uint64_t woken_at = 0;  // the epoch of our former registration, if a wake-up ended one
-        bool was_woken = false;
+        std::optional<std::uint64_t> woken_at{};  // the epoch of our former registration, if a wake-up ended one
         for (;;) {
             if (first && recheck(attempt)) return leave(epoch, SleepResult::ready);
             const std::uint64_t now = Env::now();
@@ -154,13 +154,12 @@ class EventCount {
                 hand_on(line, epoch, left);           // what the wake-up announced may have come meanwhile
                 if (over) return SleepResult::ready;  // no registration to take back
                 woken_at = epoch;
-                was_woken = true;
                 epoch = register_waiter(line);  // our credit was taken for a message another got
                 first = true;
             } else if (slept_whole) {
                 first = false;
                 // Or it came later still, and is of no use to us: by now whoever announced it has published it.
-                if (std::exchange(was_woken, false)) hand_on(line, woken_at, left, 1);
+                if (const auto woken = std::exchange(woken_at, std::nullopt)) hand_on(line, *woken, left, 1);
             }
         }
     }

@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -120,7 +119,9 @@ class JoinableQueue : public detail::RingFactory<JoinableQueue<T>, JoinableQueue
     [[nodiscard]] std::uint64_t unfinished() const noexcept {
         if (segment_ == nullptr) return 0;
         const auto left = Lane::unfinished(*segment_);
-        return left.count() + detail::LeaseTable(*segment_).in_hand(std::not_fn(ring_holds()));
+        const auto holds = ring_holds();
+        return left.count() + detail::LeaseTable(*segment_).in_hand(
+                                  [&holds](detail::LeaseWord task) noexcept { return !holds(task); });
     }
 
     /// ok: a pop would not wait, for there is a task, the end of the queue, or an error to be told. empty, busy: it would. Takes

@@ -6,8 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <ranges>
-#include <string_view>
+#include <string_view>  // declares std::ranges::enable_borrowed_range, too, which it specialises
 #include <type_traits>
 
 namespace shmring {

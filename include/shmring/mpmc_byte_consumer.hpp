@@ -4,7 +4,6 @@
 
 #include "shmring/detail/header_begin.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -100,7 +99,9 @@ class MpmcByteRingConsumer
     [[nodiscard]] Result<Received> grown(Container& container, Call&& call) {
         for (;;) {
             std::size_t room = container.size();
-            if constexpr (requires { container.capacity(); }) room = std::max(room, container.capacity());
+            if constexpr (requires { container.capacity(); }) {
+                if (container.capacity() > room) room = container.capacity();
+            }
             const Status status = call(claiming(room));
             if (status == Status::too_large) {
                 (void)refused(status);  // the growth may throw

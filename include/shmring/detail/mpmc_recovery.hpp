@@ -15,7 +15,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "shmring/detail/atomic.hpp"
@@ -68,7 +67,8 @@ class MpmcRecovery {
         std::uint64_t seen = control.forgotten.load(relaxed);               // the exchange decides
         std::uint64_t beyond = 0;
         do {
-            beyond = std::max(seen + 1, intent.position() + intent.count());
+            beyond = intent.position() + intent.count();
+            if (beyond <= seen) beyond = seen + 1;
         } while (!control.forgotten.compare_exchange_weak(seen, beyond, release, relaxed));
     }  // [forget] release side
     /// The record of a living participant that the ring stands still for; roll.count() when there is none.
@@ -123,9 +123,11 @@ class MpmcRecovery {
         const std::uint64_t forgotten = control.forgotten.load(acquire);  // [forget] acquire side
         if (forgotten == control.remembered.load(relaxed)) return false;  // a hint
         const Stand stand = look();
-        const std::uint64_t last = std::min(stand.oldest_write, forgotten);  // the head
+        const std::uint64_t last =
+            stand.oldest_write < forgotten ? stand.oldest_write : forgotten;  // the head
         const std::uint64_t lap = slots_.capacity();
-        const std::uint64_t first = std::max(stand.oldest_read, last > lap ? last - lap : 0);
+        const std::uint64_t a_lap_before = last > lap ? last - lap : 0;
+        const std::uint64_t first = stand.oldest_read < a_lap_before ? a_lap_before : stand.oldest_read;
         bool changed = false;
         bool settled = true;
         for (std::uint64_t position = first; position < last; ++position) {

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -89,7 +88,8 @@ class QueueSender {
     /// The largest value, in bytes as its Codec writes them: about half of capacity_bytes, so that it fits however the ring stands; of a
     /// JoinableQueue that delivers again at most what is kept of a task. A queue of larger values needs a larger capacity_bytes.
     [[nodiscard]] std::size_t max_value_bytes() const noexcept {
-        return std::min(Lane::max_bytes(ring_), largest_);
+        const std::size_t fits = Lane::max_bytes(ring_);
+        return fits < largest_ ? fits : largest_;
     }
     /// What was so a moment ago, and may be over when the answer arrives. Counting ends at `most`: of values of varying size it looks at
     /// each, at 5 to 10 ns apiece, so whoever wants to know whether more than a hundred wait asks for `count_approx(101)`. The other

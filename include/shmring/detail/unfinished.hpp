@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "shmring/detail/atomic.hpp"
@@ -29,8 +28,9 @@ class Unfinished {
     [[nodiscard]] bool none_before(std::uint64_t tail) const noexcept {
         if (!is_possible(tail)) return false;
         const std::uint64_t first = oldest(tail);
-        const std::uint64_t head =
-            std::clamp(slots_.control().head.load(acquire), first, tail);  // [advance] acquire side
+        std::uint64_t head = slots_.control().head.load(acquire);  // [advance] acquire side
+        if (head < first) head = first;
+        if (head > tail) head = tail;
         // Nobody has come to these yet: nothing may be there but what is to be stepped over.
         for (std::uint64_t position = head; position < tail;) {
             const Slot<Env> slot = slots_.at(position);

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -130,7 +129,9 @@ class Workbench {
     [[nodiscard]] bool is_in_round() const noexcept { return next_look_ < leases_.records().count(); }
     /// So many tasks that we left to others keep a record each, which others may need.
     [[nodiscard]] std::uint32_t most_left_behind() const noexcept {
-        return std::clamp(leases_.records().count() / 32, 1U, 8U);
+        const std::uint32_t share = leases_.records().count() / 32;
+        if (share < 1) return 1;
+        return share < 8 ? share : 8;
     }
 
     [[nodiscard]] bool ring_looks_empty() const noexcept {

@@ -39,6 +39,36 @@ void Attendee::refuse_positions(SetupError& error, const char* what) noexcept {
     (void)SetupReport(error, "join", *segment_).refuse(errc::corrupt_positions, "%s", what);
 }
 
+Status Attendee::sleep_for(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
+                           CallRef<Status> attempt, CallRef<void> examine, CallRef<bool> left) noexcept {
+    const Status status =
+        waiter_.sleep(*own_line_, not_yet, deadline_ns, period_ns_, stop, attempt, examine, left);
+    count_sleeps();
+    return status;
+}
+
+Status Attendee::settle(Status found, CallRef<Status> attempt, CallRef<void> look_around) noexcept {
+    const bool timed_out = found == Status::timed_out;
+    Status settled = found;
+    if (timed_out || is_not_yet(found)) settled = look_again_armed(attempt, look_around);
+    if (!is_not_yet(settled))
+        readable_.keep_readable();
+    else if (timed_out)
+        settled = found;
+    return settled;
+}
+
+/// Silence first: a doorbell write that comes after it stays, and whoever sent an earlier one has published what we poll for now.
+Status Attendee::look_again_armed(CallRef<Status> attempt, CallRef<void> look_around) noexcept {
+    bool timer_came = false;
+    const bool newly_armed = arm_descriptor(timer_came);
+    if (timer_came) look_around();
+    Status found = attempt();
+    for (int look = 1; newly_armed && is_not_yet(found) && look != kRecheckPolls; ++look) found = attempt();
+    if (timer_came && !newly_armed) go_on(found == Status::empty);
+    return found;
+}
+
 void Attendee::wake_sleepers(Line& line, std::uint64_t count) noexcept {
     if (Events::notify(line, count)) strike_bell();
     add_alone(record().wakes, 1);

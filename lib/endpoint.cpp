@@ -96,6 +96,49 @@ void Endpoint::examine_peer() noexcept {
         *peer_seat_, [this](ParticipantId holder) noexcept { return participant_.table().life_of(holder); });
 }
 
+Status Endpoint::begin_waiting(Status not_yet, std::uint64_t deadline_ns, CallRef<Status> attempt,
+                               CallRef<void> on_stall) noexcept {
+    const Status found = judge_miss(not_yet, attempt);
+    if (found != not_yet) return found;
+    if (deadline_ns == 0) return Status::timed_out;
+    on_stall();
+    count_stall();
+    return not_yet;
+}
+
+Status Endpoint::sleep_longer(Status polled, Status not_yet, std::uint64_t deadline_ns,
+                              const std::stop_token& stop, CallRef<Status> attempt) noexcept {
+    const auto judged = [&]() noexcept {
+        const Status status = attempt();
+        return status == not_yet ? judge_lost(not_yet, attempt) : status;
+    };
+    Status status = polled;
+    if (status == not_yet)
+        status = sleep_for(not_yet, deadline_ns, stop, judged, [this]() noexcept { examine_peer(); });
+    if (status != Status::timed_out) return status;
+    const Status last = judge_miss(not_yet, attempt);
+    return last == not_yet ? status : last;
+}
+
+Status Endpoint::settle_judged(Status found, Status not_yet, CallRef<Status> attempt) noexcept {
+    const auto judged = [&]() noexcept {
+        const Status status = attempt();
+        return status == not_yet ? judge_lost(not_yet, attempt) : status;
+    };
+    return settle(found, judged, [this]() noexcept { examine_peer(); });
+}
+
+Status Endpoint::judge_examined(Status not_yet, CallRef<Status> attempt) noexcept {
+    examine_peer();
+    const Status found = attempt();  // a pipe's end is the stream's end
+    return found == not_yet ? judge_lost(not_yet, attempt) : found;
+}
+
+Status Endpoint::last_of_lost(Status not_yet, CallRef<Status> attempt) noexcept {
+    const Status last = attempt();
+    return last == not_yet ? Status::peer_lost : last;
+}
+
 PeerState Endpoint::peer() const noexcept {
     return control_ != nullptr ? ask_seat(segment(), *peer_seat_) : PeerState::never_came;
 }
@@ -107,7 +150,8 @@ Status Endpoint::await_peer(Status not_yet, std::uint64_t deadline_ns, const std
         return closed() ? Status::closed : not_yet;
     };
     for (;;) {
-        const Status status = wait(not_yet, deadline_ns, stop, met, []() noexcept {});
+        Status status = usable() ? met() : Status::not_owner;
+        if (status == not_yet) status = wait_longer(not_yet, deadline_ns, stop, met, []() noexcept {});
         if (status != Status::ok) return status;
         examine_peer();  // who has it may be dead, and nobody has asked yet
         if (met() == Status::ok) return status;

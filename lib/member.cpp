@@ -46,6 +46,36 @@ bool Member::end_deserted_stream() noexcept {
     return true;
 }
 
+Status Member::repair_and_try(CallRef<Status> attempt, CallRef<void> repair) noexcept {
+    repair();
+    return attempt();
+}
+
+Status Member::begin_waiting(Status first, std::uint64_t deadline_ns, CallRef<Status> attempt,
+                             CallRef<void> repair, CallRef<void> on_stall) noexcept {
+    Status found = first;
+    if (is_not_yet(found) && is_time_to_look()) found = repair_and_try(attempt, repair);
+    if (!is_not_yet(found)) return found;
+    if (deadline_ns == 0) return Status::timed_out;
+    on_stall();
+    count_stall();
+    return kNotYet;
+}
+
+Status Member::sleep_longer(Status polled, std::uint64_t deadline_ns, const std::stop_token& stop,
+                            CallRef<Status> attempt, CallRef<void> repair, CallRef<bool> more) noexcept {
+    const auto attempt_again = [&]() noexcept {
+        const Status status = attempt();
+        return is_not_yet(status) ? kNotYet : status;
+    };
+    Status status = polled;
+    if (status == kNotYet) status = sleep_for(kNotYet, deadline_ns, stop, attempt_again, repair, more);
+    if (status != Status::timed_out || !is_time_to_look()) return status;
+    // Many waits shorter than a liveness period must find the dead as one long wait does.
+    const Status last = repair_and_try(attempt, repair);
+    return is_not_yet(last) ? status : last;
+}
+
 void Member::refuse_corrupt(SetupError& error) noexcept {
     refuse_positions(error, "the ring's positions contradict each other");
     leave();

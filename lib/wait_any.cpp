@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "shmring/detail/nap.hpp"
+
 namespace shmring::detail {
 
 namespace {

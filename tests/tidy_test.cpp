@@ -23,7 +23,8 @@ namespace {
 const std::vector<std::string> kAlgorithms = {"detail/spsc.hpp",       "detail/spsc_bytes.hpp",
                                               "detail/mpmc.hpp",       "detail/mpmc_recovery.hpp",
                                               "detail/mpmc_bytes.hpp", "detail/unfinished.hpp"};
-const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_count.hpp", "wait.hpp"};
+const std::vector<std::string> kWaiting = {"detail/platform.hpp", "detail/event_count.hpp", "wait.hpp",
+                                           "detail/waiter_sleep.hpp"};
 
 /// The layers of docs/architecture.md, bottom first: an include points to an earlier row. Rows of one layer are told apart
 /// where one of them builds on the other; the last column is what a row must not know although it stands higher.
@@ -32,6 +33,7 @@ const std::vector<Layer> kLayers = {
      "what every public header begins and ends with",
      {"detail/header_begin.hpp", "detail/header_end.hpp"}},
     {0, "vocabulary", {"detail/atomic.hpp", "message.hpp", "peer.hpp", "result.hpp", "lib/error.cpp"}},
+    {0, "references to calls", {"detail/call_ref.hpp"}},
     {0, "fields of aggregates", {"detail/aggregate.hpp"}},
     {0, "encodings", {"codec.hpp"}},
     {1, "platform", {"detail/platform.hpp", "lib/platform_linux.cpp", "lib/platform_liveness.cpp"}},
@@ -50,6 +52,7 @@ const std::vector<Layer> kLayers = {
     {2, "polling", {"detail/adaptive_spin.hpp"}},
     {2, "naps", {"detail/nap.hpp"}},
     {2, "waiting", {"wait.hpp"}},
+    {2, "the sleep of a wait", {"detail/waiter_sleep.hpp", "lib/wait.cpp"}},
     {2, "record headers", {"detail/record_header.hpp"}},
     {3, "slots", {"detail/mpmc_slots.hpp"}, kWaiting},
     {3, "claims", {"detail/mpmc_claims.hpp"}, kWaiting},

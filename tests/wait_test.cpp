@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "shmring/detail/waiter_sleep.hpp"
 #include "shmring/spsc_ring.hpp"
 #include "shmring/wait.hpp"
 #include "support/counting_env.hpp"

@@ -5,14 +5,14 @@
 #include "shmring/detail/header_begin.hpp"
 
 #include <chrono>
-#include <cmath>
 #include <cstdint>
-#include <limits>
 #include <stop_token>
 
 #include "shmring/detail/adaptive_spin.hpp"
+#include "shmring/detail/call_ref.hpp"
+#include "shmring/detail/env.hpp"
 #include "shmring/detail/event_count.hpp"
-#include "shmring/detail/nap.hpp"
+#include "shmring/detail/platform.hpp"
 #include "shmring/interrupt.hpp"
 #include "shmring/result.hpp"
 
@@ -36,15 +36,13 @@ struct WaitPolicy {
 
 namespace detail {
 
-/// `now + duration` on the monotonic clock, rounded up, never early; past durations give 0, far ones never come. In long double,
-/// where no duration overflows and 64-bit nanoseconds are exact.
+/// `now + ns` on the monotonic clock, rounded up, never early; what is past gives 0, what is far never comes, and a NaN is past.
+[[nodiscard]] std::uint64_t deadline_in(long double ns) noexcept;
+
+/// In long double, where no duration overflows and 64-bit nanoseconds are exact.
 template <class Rep, class Period>
 [[nodiscard]] std::uint64_t deadline_after(std::chrono::duration<Rep, Period> duration) noexcept {
-    const long double ns = std::ceil(std::chrono::duration<long double, std::nano>(duration).count());
-    if (!(ns > 0)) return 0;                     // nor does a NaN wait for ever
-    constexpr long double kFarthest_ns = 4e18L;  // 126 years, a quarter of what 64 bits hold
-    if (ns >= kFarthest_ns) return platform::kNever;
-    return platform::monotonic_ns() + static_cast<std::uint64_t>(ns);
+    return deadline_in(std::chrono::duration<long double, std::nano>(duration).count());
 }
 
 /// Reading a clock of the user's may throw what it wants to: the call that was given a deadline on it then throws, having taken
@@ -87,7 +85,10 @@ template <class Clock, class Duration, class Wait>
     return policy.nap.count() > 0 ? static_cast<std::uint64_t>(policy.nap.count()) : 0;
 }
 
-/// What the waits of one handle have in common: the policy, the adapted polling time, and how often it slept.
+inline constexpr NothingLeft kNothingLeft{};
+
+/// What the waits of one handle have in common: the policy, the adapted polling time, and how often it slept. What polls is here, so that
+/// the attempt is inlined; what sleeps is detail/waiter_sleep.hpp, compiled in lib/ for all.
 template <class Env>
 class Waiter {
  public:
@@ -101,114 +102,60 @@ class Waiter {
     /// Repeats `attempt()` (a Status) while it answers `not_yet`, until it answers otherwise or `deadline_ns` passes.
     /// `examine()` is called about once per `period_ns` of sleep, to find out who died; what it finds, `attempt` reports.
     /// `left()` says whether there is something on this side that another who sleeps there could have been woken for.
-    template <class Attempt, class Examine, class Left = NothingLeft>
+    template <class Attempt>
     [[nodiscard]] Status wait(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
-                              std::uint64_t period_ns, const std::stop_token& stop, Attempt&& attempt,
-                              Examine&& examine, Left&& left = {}) noexcept {
-        const std::uint64_t start_ns = Env::now();
-        Status status = poll(not_yet, start_ns, deadline_ns, stop, attempt);
+                              std::uint64_t period_ns, const std::stop_token& stop, const Attempt& attempt,
+                              CallRef<void> examine, CallRef<bool> left = kNothingLeft) noexcept {
+        const Status status = poll(not_yet, deadline_ns, stop, attempt);
         if (status != not_yet) return status;
-        const std::uint64_t sleep_start_ns = Env::now();
-        status = nap_ns(policy_) != 0
-                     ? nap(not_yet, deadline_ns, period_ns, stop, attempt, examine)
-                     : sleep(line, not_yet, deadline_ns, period_ns, stop, attempt, examine, left);
-        spin_.slept(Env::now() - sleep_start_ns);
+        return sleep(line, not_yet, deadline_ns, period_ns, stop, attempt, examine, left);
+    }
+
+    /// The first part of wait(). `not_yet`: the polling time is over.
+    template <class Attempt>
+    [[nodiscard]] Status poll(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
+                              const Attempt& attempt) noexcept {
+        if (spin_.now_ns() == 0) return not_yet;
+        const std::uint64_t start_ns = Env::now();
+        Status status = not_yet;
+        do {
+            for (int i = 0; i != kPollsPerClock; ++i) {
+                status = attempt();
+                if (status == not_yet) continue;
+                found_polling(start_ns);
+                return status;
+            }
+        } while (!is_polling_over(start_ns, deadline_ns, stop, status));
         return status;
     }
+    /// The other part: asleep, or napping.
+    [[nodiscard]] Status sleep(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
+                               std::uint64_t period_ns, const std::stop_token& stop, CallRef<Status> attempt,
+                               CallRef<void> examine, CallRef<bool> left) noexcept;
 
  private:
     static constexpr int kPollsPerClock = 16;  // reading the clock costs about as much as this many polls
 
-    template <class Attempt>
-    [[nodiscard]] Status poll(Status not_yet, std::uint64_t start_ns, std::uint64_t deadline_ns,
-                              const std::stop_token& stop, Attempt& attempt) noexcept {
-        if (spin_.now_ns() == 0) return not_yet;
-        for (;;) {
-            for (int i = 0; i != kPollsPerClock; ++i) {
-                const Status status = attempt();
-                if (status == not_yet) continue;
-                spin_.found_polling(Env::now() - start_ns);
-                return status;
-            }
-            const std::uint64_t now = Env::now();
-            if (stop.stop_requested() || is_interrupted(policy_)) return Status::interrupted;
-            if (now >= deadline_ns) return Status::timed_out;
-            if (now - start_ns >= spin_.now_ns()) return not_yet;
-        }
-    }
-
-    /// Woken with nothing at hand yet: the copy of a large message takes about as long as waking did, and the producer sends its
-    /// wake-up before it (ByteRing). So poll once more, for the whole span, whatever the waits before were like.
+    void found_polling(std::uint64_t start_ns) noexcept;
+    /// `status`: what to answer then; as it is if only the polling time is over.
+    [[nodiscard]] bool is_polling_over(std::uint64_t start_ns, std::uint64_t deadline_ns,
+                                       const std::stop_token& stop, Status& status) const noexcept;
     template <class Over>
-    [[nodiscard]] bool await_announced(std::uint64_t deadline_ns, Over& over) const noexcept {
-        const std::uint64_t start_ns = Env::now();
-        for (std::uint64_t now = start_ns; now - start_ns < spin_.longest_ns() && now < deadline_ns;
-             now = Env::now()) {
-            for (int i = 0; i != kPollsPerClock; ++i) {
-                if (over()) return true;
-            }
-        }
-        return false;
-    }
-
-    template <class Attempt, class Examine, class Left>
-    [[nodiscard]] Status sleep(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
-                               std::uint64_t period_ns, const std::stop_token& stop, Attempt& attempt,
-                               Examine& examine, Left& left) noexcept {
-        Status status = not_yet;
-        const std::stop_callback wake_on_stop(stop,
-                                              [&line]() noexcept { EventCount<Env>::notify_all(line); });
-        const auto over = [&]() noexcept {
-            status = attempt();
-            if (status == not_yet && (stop.stop_requested() || is_interrupted(policy_)))
-                status = Status::interrupted;
-            return status != not_yet;
-        };
-        const auto left_over = [&]() noexcept { return status != Status::ok && left(); };
-        for (;;) {
-            ++sleeps_;
-            const auto linger = [&]() noexcept { return await_announced(deadline_ns, over); };
-            const SleepResult result = EventCount<Env>::sleep(line, deadline_ns, period_ns, over, examine,
-                                                              linger, left_over, interrupt_word(policy_));
-            if (result == SleepResult::ready) return status;
-            if (result == SleepResult::timed_out) return Status::timed_out;
-            if (policy_.return_on_signal) return Status::interrupted;
-            examine();  // a program with a quick timer signal must not keep us from asking
-        }
-    }
-
-    /// Registers nowhere, and so hands nothing on.
-    template <class Attempt, class Examine>
+    [[nodiscard]] bool await_announced(std::uint64_t deadline_ns, Over& over) const noexcept;
+    [[nodiscard]] Status sleep_until_woken(EventLine<Env>& line, Status not_yet, std::uint64_t deadline_ns,
+                                           std::uint64_t period_ns, const std::stop_token& stop,
+                                           CallRef<Status> attempt, CallRef<void> examine,
+                                           CallRef<bool> left) noexcept;
     [[nodiscard]] Status nap(Status not_yet, std::uint64_t deadline_ns, std::uint64_t period_ns,
-                             const std::stop_token& stop, Attempt& attempt, Examine& examine) noexcept {
-        Napper<Env> napper(stop, interrupt_word(policy_));
-        std::uint64_t examine_at_ns = Env::now() + period_ns;
-        for (;;) {
-            const Status status = attempt();
-            if (status != not_yet) return status;
-            if (stop.stop_requested() || is_interrupted(policy_)) return Status::interrupted;
-            const std::uint64_t now = Env::now();
-            if (now >= deadline_ns) return Status::timed_out;
-            if (now >= examine_at_ns) {
-                examine();
-                examine_at_ns = now + period_ns;
-                continue;  // what it found, the attempt reports
-            }
-            ++sleeps_;
-            const std::uint64_t nap_end_ns = now + nap_ns(policy_);
-            const std::uint64_t end_ns = nap_end_ns < examine_at_ns ? nap_end_ns : examine_at_ns;
-            const platform::FutexResult result = napper.nap(end_ns < deadline_ns ? end_ns : deadline_ns);
-            if (result == platform::FutexResult::interrupted && policy_.return_on_signal) {
-                const Status last = attempt();
-                return last == not_yet ? Status::interrupted : last;
-            }
-        }
-    }
+                             const std::stop_token& stop, CallRef<Status> attempt,
+                             CallRef<void> examine) noexcept;
 
     WaitPolicy policy_{};
     AdaptiveSpin spin_{policy_.spin};
     std::uint64_t sleeps_ = 0;
 };
+
+extern template class Waiter<ShippedEnv>;  // lib/wait.cpp
 
 }  // namespace detail
 

@@ -14,6 +14,7 @@
 
 #include "shmring/detail/event_count.hpp"
 #include "shmring/detail/layout.hpp"
+#include "shmring/detail/waiter_sleep.hpp"
 #include "shmring/wait.hpp"
 #include "support/scheduler.hpp"
 #include "support/scheduler_env.hpp"

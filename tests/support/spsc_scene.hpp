@@ -17,6 +17,7 @@
 
 #include "shmring/detail/event_count.hpp"
 #include "shmring/detail/spsc.hpp"
+#include "shmring/detail/waiter_sleep.hpp"
 #include "shmring/wait.hpp"
 #include "support/memory_ring.hpp"
 #include "support/played_calls.hpp"

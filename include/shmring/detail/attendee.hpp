@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <utility>
 
 #include "shmring/detail/bell.hpp"
+#include "shmring/detail/call_ref.hpp"
 #include "shmring/detail/env.hpp"
 #include "shmring/detail/layout.hpp"
 #include "shmring/detail/liveness_clock.hpp"
@@ -59,16 +61,21 @@ class Attendee {
     /// Says what makes no sense in the ring.
     void refuse_positions(SetupError& error, const char* what) noexcept;
 
-    /// Waits at our line while `attempt()` answers `not_yet`; see Waiter::wait.
-    template <class Attempt, class Examine, class Left = NothingLeft>
-    [[nodiscard]] Status wait_for(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
-                                  Attempt&& attempt, Examine&& examine, Left&& left = {}) noexcept {
-        count_stall();
-        const Status status =
-            waiter_.wait(*own_line_, not_yet, deadline_ns, period_ns_, stop, attempt, examine, left);
-        count_sleeps();
-        return status;
+    /// "Nothing yet": what a call can wait through.
+    [[nodiscard]] static bool is_not_yet(Status status) noexcept {
+        return status == Status::empty || status == Status::busy || status == Status::full;
     }
+    void count_stall() noexcept;  // at the beginning of a wait
+    /// The first part of a wait while `attempt()` answers `not_yet`; see Waiter::poll.
+    template <class Attempt>
+    [[nodiscard]] Status poll_for(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
+                                  const Attempt& attempt) noexcept {
+        return waiter_.poll(not_yet, deadline_ns, stop, attempt);
+    }
+    /// The other part, at our line; see Waiter::wait.
+    [[nodiscard]] Status sleep_for(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
+                                   CallRef<Status> attempt, CallRef<void> examine,
+                                   CallRef<bool> left = kNothingLeft) noexcept;
     /// Whether it is time to ask who lives: about once per liveness period, by the coarse clock. After each miss: who calls seldom must
     /// not hear of a death later than who calls all the time, and beside the pause of a miss that look costs little.
     [[nodiscard]] bool is_time_to_look() noexcept { return looks_.due(period_ns_); }
@@ -94,44 +101,26 @@ class Attendee {
             wake_sleepers(*own_line_, 1);
     }
 
-    /// Updates the epoll descriptor, if there is one, after a call: on "nothing yet" it is silenced, the line is armed, and the call tried
-    /// again; on closed, peer_lost or corrupt it stays readable. Answers what there is now. Every call that takes or polls ends here,
-    /// also one that waited: a caller that is told "nothing" must not be woken for it again.
-    /// `look_around()` runs when the descriptor's timer came: then it is time to probe for deaths, too.
-    template <class IsNotYet, class Attempt, class LookAround>
-    [[nodiscard]] Status settle(Status found, IsNotYet&& is_not_yet, Attempt& attempt,
-                                LookAround&& look_around) noexcept {
-        if (found == Status::ok || !readable_ || found == Status::not_owner || found == Status::interrupted)
-            [[likely]]
-            return found;
-        if (is_not_yet(found)) found = look_again_armed(is_not_yet, attempt, look_around);
-        if (!is_not_yet(found)) readable_.keep_readable();
-        return found;
+    /// Whether settle() has anything to do.
+    [[nodiscard]] bool is_to_be_settled(Status found) const noexcept {
+        return found != Status::ok && readable_ && found != Status::not_owner && found != Status::interrupted;
     }
+    /// Updates the epoll descriptor after a call: on "nothing yet" it is silenced, the line is armed, and the call tried again; on closed,
+    /// peer_lost or corrupt it stays readable. Answers what there is now; timed_out, if the call timed out and there is still nothing.
+    /// Every call that takes or polls ends here, also one that waited: a caller that is told "nothing" must not be woken for it again.
+    /// `look_around()` runs when the descriptor's timer came: then it is time to probe for deaths, too.
+    [[nodiscard]] Status settle(Status found, CallRef<Status> attempt, CallRef<void> look_around) noexcept;
 
     Participant participant_{};
     Role role_ = Role::none;
 
  private:
-    /// Silence first: a stroke that comes after it stays, and who gave an earlier one has published what we look for now.
-    template <class IsNotYet, class Attempt, class LookAround>
-    [[nodiscard, gnu::noinline]] Status look_again_armed(IsNotYet& is_not_yet, Attempt& attempt,
-                                                         LookAround& look_around) noexcept {
-        bool timer_came = false;
-        const bool newly_armed = arm_descriptor(timer_came);
-        if (timer_came) look_around();
-        Status found = attempt();
-        for (int look = 1; newly_armed && is_not_yet(found) && look != kRecheckPolls; ++look)
-            found = attempt();
-        if (timer_came && !newly_armed) go_on(found == Status::empty);
-        return found;
-    }
+    [[nodiscard]] Status look_again_armed(CallRef<Status> attempt, CallRef<void> look_around) noexcept;
     /// The timer again. `idle`: not even a message in another's hand.
     void go_on(bool idle) noexcept;
     bool arm_descriptor(bool& timer_came) noexcept;
     [[nodiscard]] bool is_bell_whole(bool timer_came) const noexcept;
     void strike_bell() noexcept;
-    void count_stall() noexcept;
     void count_sleeps() noexcept;
 
     std::shared_ptr<Segment> segment_{};

@@ -63,7 +63,7 @@ class Endpoint : public Attendee {
 
     /// One attempt, unless this end belongs to another process. `asks`: when it missed, whether the peer lives, if it is time to.
     template <class Attempt>
-    [[nodiscard]] Status try_once(Status not_yet, Attempt&& attempt, bool asks = true) noexcept {
+    [[nodiscard]] Status try_once(Status not_yet, const Attempt& attempt, bool asks = true) noexcept {
         if (!usable()) [[unlikely]]
             return Status::not_owner;
         const Status status = attempt();
@@ -72,66 +72,51 @@ class Endpoint : public Attendee {
         if (status != not_yet) return status;
         return asks ? judge_miss(not_yet, attempt) : judge_lost(not_yet, attempt);
     }
-    /// Attempts until it succeeds, fails for good, or `deadline_ns` passes; see Waiter::wait. `on_stall()` runs once when the first
-    /// attempt did not succeed.
-    template <class Attempt, class OnStall>
-    [[nodiscard]] Status wait(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
-                              Attempt&& attempt, OnStall&& on_stall) noexcept {
-        const Status first = try_once(not_yet, attempt);
-        if (first != not_yet) [[likely]]
-            return first;
-        if (deadline_ns == 0) return Status::timed_out;
-        on_stall();
-        return wait_longer(not_yet, deadline_ns, stop, attempt);
+    /// After a first attempt that found nothing yet: attempts until it succeeds, fails for good, or `deadline_ns` passes; see
+    /// Waiter::wait. `on_stall()` runs once. Polls here, where the attempt is called directly. Who polls hears of what somebody else
+    /// found out about the peer; the rest is for sleepers.
+    template <class Attempt>
+    [[nodiscard]] Status wait_longer(Status not_yet, std::uint64_t deadline_ns, const std::stop_token& stop,
+                                     const Attempt& attempt, CallRef<void> on_stall) noexcept {
+        Status found = begin_waiting(not_yet, deadline_ns, attempt, on_stall);
+        if (found != not_yet) return found;
+        found = poll_for(not_yet, deadline_ns, stop, [&]() noexcept {
+            const Status status = attempt();
+            return status == not_yet ? judge_lost(not_yet, attempt) : status;
+        });
+        if (found != not_yet && found != Status::timed_out) return found;
+        return sleep_longer(found, not_yet, deadline_ns, stop, attempt);
     }
     /// What a call found, for the readable descriptor; see Attendee::settle.
     template <class Attempt>
-    [[nodiscard]] Status settle_descriptor(Status found, Status not_yet, Attempt& attempt) noexcept {
-        const auto judged = [&]() noexcept {
-            const Status status = attempt();
-            return status == not_yet ? judge_lost(not_yet, attempt) : status;
-        };
-        const bool timed_out = found == Status::timed_out;
-        const Status settled = settle(
-            timed_out ? not_yet : found, [not_yet](Status status) noexcept { return status == not_yet; },
-            judged, [this]() noexcept { examine_peer(); });
-        return timed_out && settled == not_yet ? found : settled;
+    [[nodiscard]] Status settle_descriptor(Status found, Status not_yet, const Attempt& attempt) noexcept {
+        return is_to_be_settled(found) ? settle_judged(found, not_yet, attempt) : found;
     }
 
  private:
-    /// Who waits asks who lives when it has slept for a period, and at the end: many waits shorter than that must learn of a death as one
-    /// long wait does.
-    template <class Attempt>
-    [[nodiscard, gnu::noinline]] Status wait_longer(Status not_yet, std::uint64_t deadline_ns,
-                                                    const std::stop_token& stop, Attempt& attempt) noexcept {
-        const auto judged = [&]() noexcept {
-            const Status status = attempt();
-            return status == not_yet ? judge_lost(not_yet, attempt) : status;
-        };
-        const Status status =
-            wait_for(not_yet, deadline_ns, stop, judged, [this]() noexcept { examine_peer(); });
-        if (status != Status::timed_out) return status;
-        const Status last = judge_miss(not_yet, attempt);
-        return last == not_yet ? status : last;
-    }
+    /// `not_yet`: go on.
+    [[nodiscard]] Status begin_waiting(Status not_yet, std::uint64_t deadline_ns, CallRef<Status> attempt,
+                                       CallRef<void> on_stall) noexcept;
+    /// After polling that found nothing: sleeps if there is time left. Who waits asks who lives when it has slept for a period, and at
+    /// the end: many waits shorter than that must learn of a death as one long wait does.
+    [[nodiscard]] Status sleep_longer(Status polled, Status not_yet, std::uint64_t deadline_ns,
+                                      const std::stop_token& stop, CallRef<Status> attempt) noexcept;
+    [[nodiscard]] Status settle_judged(Status found, Status not_yet, CallRef<Status> attempt) noexcept;
     /// Turns "nothing yet" (empty or full) into what there is after asking whether the peer lives, when it is time to; into peer_lost
     /// when the peer is known to be dead.
-    template <class Attempt>
-    [[nodiscard]] Status judge_miss(Status not_yet, Attempt& attempt) noexcept {
+    [[nodiscard]] Status judge_miss(Status not_yet, CallRef<Status> attempt) noexcept {
         if (!is_time_to_look()) [[likely]]
             return judge_lost(not_yet, attempt);
-        examine_peer();
-        const Status found = attempt();  // a pipe's end is the stream's end
-        return found == not_yet ? judge_lost(not_yet, attempt) : found;
+        return judge_examined(not_yet, attempt);
     }
-    /// After a last attempt: the dead one may have published between our attempt and its death.
-    template <class Attempt>
-    [[nodiscard]] Status judge_lost(Status not_yet, Attempt& attempt) noexcept {
+    [[nodiscard]] Status judge_examined(Status not_yet, CallRef<Status> attempt) noexcept;
+    [[nodiscard]] Status judge_lost(Status not_yet, CallRef<Status> attempt) noexcept {
         if (seat_state(peer_seat_->load(acquire)) != SeatState::lost) [[likely]]
             return not_yet;  // [seat] acquire side
-        const Status last = attempt();
-        return last == not_yet ? Status::peer_lost : last;
+        return last_of_lost(not_yet, attempt);
     }
+    /// A last attempt: the dead one may have published between our attempt and its death.
+    [[nodiscard]] static Status last_of_lost(Status not_yet, CallRef<Status> attempt) noexcept;
 
     Control* control_ = nullptr;
     ShippedEnv::Atom<std::uint64_t>* own_seat_ = nullptr;

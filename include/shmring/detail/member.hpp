@@ -66,8 +66,8 @@ class Member : public Attendee {
     void wake_all() noexcept { wake_everybody(); }
 
     /// One attempt; after a miss, if it `asks` and it is time to look after the dead, `repair()` and another.
-    template <class Attempt, class Repair>
-    [[nodiscard]] Status try_once(Attempt&& attempt, Repair&& repair, bool asks = true) noexcept {
+    template <class Attempt>
+    [[nodiscard]] Status try_once(const Attempt& attempt, CallRef<void> repair, bool asks = true) noexcept {
         if (!usable()) [[unlikely]]
             return Status::not_owner;
         const Status status = attempt();
@@ -75,50 +75,43 @@ class Member : public Attendee {
             return status;
         if (!is_not_yet(status) || !asks || !is_time_to_look()) [[likely]]
             return status;
-        repair();
-        return attempt();
+        return repair_and_try(attempt, repair);
     }
-    /// Attempts until it succeeds, fails for good, or `deadline_ns` passes; see Waiter::wait. `on_stall()` runs once when the first
-    /// attempt did not succeed. `more()` as for wake(): of a wake-up that we cannot use.
-    template <class Attempt, class Repair, class OnStall, class More>
-    [[nodiscard]] Status wait(std::uint64_t deadline_ns, const std::stop_token& stop, Attempt&& attempt,
-                              Repair&& repair, OnStall&& on_stall, More&& more) noexcept {
-        const Status first = try_once(attempt, repair);
-        if (!is_not_yet(first)) [[likely]]
-            return first;
-        if (deadline_ns == 0) return Status::timed_out;
-        on_stall();
-        return wait_longer(deadline_ns, stop, attempt, repair, more);
+    /// After a first attempt that answered `first`: attempts until it succeeds, fails for good, or `deadline_ns` passes; see
+    /// Waiter::wait. `on_stall()` runs once. `more()` as for wake(): of a wake-up that we cannot use. Polls here, where the attempt is
+    /// called directly.
+    template <class Attempt>
+    [[nodiscard]] Status wait_longer(Status first, std::uint64_t deadline_ns, const std::stop_token& stop,
+                                     const Attempt& attempt, CallRef<void> repair, CallRef<void> on_stall,
+                                     CallRef<bool> more) noexcept {
+        Status found = begin_waiting(first, deadline_ns, attempt, repair, on_stall);
+        if (found != kNotYet) return found;
+        found = poll_for(kNotYet, deadline_ns, stop, [&]() noexcept {
+            const Status status = attempt();
+            return is_not_yet(status) ? kNotYet : status;
+        });
+        if (found != kNotYet && found != Status::timed_out) return found;
+        return sleep_longer(found, deadline_ns, stop, attempt, repair, more);
     }
     /// What a call found, for the readable descriptor; see Attendee::settle.
-    template <class Attempt, class Repair>
-    [[nodiscard]] Status settle_descriptor(Status found, Attempt& attempt, Repair&& repair) noexcept {
-        const bool timed_out = found == Status::timed_out;
-        const Status settled = settle(timed_out ? Status::empty : found, is_not_yet, attempt, repair);
-        return timed_out && is_not_yet(settled) ? found : settled;
+    template <class Attempt>
+    [[nodiscard]] Status settle_descriptor(Status found, const Attempt& attempt,
+                                           CallRef<void> repair) noexcept {
+        return is_to_be_settled(found) ? settle(found, attempt, repair) : found;
     }
 
  private:
+    static constexpr Status kNotYet = Status::empty;  // stands for all of them: who waits, waits through each
+
     bool end_deserted_stream() noexcept;
-    [[nodiscard]] static bool is_not_yet(Status status) noexcept {
-        return status == Status::empty || status == Status::busy || status == Status::full;
-    }
-    template <class Attempt, class Repair, class More>
-    [[nodiscard, gnu::noinline]] Status wait_longer(std::uint64_t deadline_ns, const std::stop_token& stop,
-                                                    Attempt&& attempt, Repair&& repair, More& more) noexcept {
-        constexpr Status kNotYet = Status::empty;  // stands for all of them: who waits, waits through each
-        const auto attempt_again = [&]() noexcept {
-            const Status status = attempt();
-            return is_not_yet(status) ? kNotYet : status;
-        };
-        const Status status = wait_for(
-            kNotYet, deadline_ns, stop, attempt_again, [&]() noexcept { repair(); }, more);
-        if (status != Status::timed_out || !is_time_to_look()) return status;
-        // Many waits shorter than a liveness period must find the dead as one long wait does.
-        repair();
-        const Status last = attempt();
-        return is_not_yet(last) ? status : last;
-    }
+    [[nodiscard]] static Status repair_and_try(CallRef<Status> attempt, CallRef<void> repair) noexcept;
+    /// `kNotYet`: go on.
+    [[nodiscard]] Status begin_waiting(Status first, std::uint64_t deadline_ns, CallRef<Status> attempt,
+                                       CallRef<void> repair, CallRef<void> on_stall) noexcept;
+    /// After polling that found nothing: sleeps if there is time left.
+    [[nodiscard]] Status sleep_longer(Status polled, std::uint64_t deadline_ns, const std::stop_token& stop,
+                                      CallRef<Status> attempt, CallRef<void> repair,
+                                      CallRef<bool> more) noexcept;
 
     Control* control_ = nullptr;
     bool is_explicit_producer_ = false;

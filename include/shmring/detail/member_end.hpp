@@ -188,23 +188,35 @@ class MemberEnd {
         taken.announce();
     }
     template <class Attempt>
-    [[nodiscard]] Status once(Attempt&& attempt) noexcept {
+    [[nodiscard]] Status once(Attempt attempt) noexcept {
         const InCall here(occupied_, is_ours());
         look_for_overlooked();
-        auto whole = with_consequences(attempt);
+        const auto whole = with_consequences(attempt);
         const Status found = member_.try_once(whole, repairing());
         if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, whole, repairing());
         return found;
     }
+    /// Copies of the attempt, not references: so that the way without a wait need not put it into memory.
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
-                                 Attempt&& attempt) noexcept {
+                                 Attempt attempt) noexcept {
         const InCall here(occupied_, is_ours());
         look_for_overlooked();
-        auto whole = with_consequences(attempt);
-        const Status found = member_.wait(
-            deadline_ns, stop, whole, repairing(), [this]() noexcept { account(); }, more_here());
-        if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, whole, repairing());
+        if (!member_.usable()) [[unlikely]]
+            return Status::not_owner;
+        const auto whole = with_consequences(attempt);
+        const Status found = whole();
+        if (found == Status::ok) [[likely]]
+            return found;
+        return waiting_longer(found, deadline_ns, stop, whole);
+    }
+    template <class Whole>
+    [[nodiscard, gnu::noinline]] Status waiting_longer(Status found, std::uint64_t deadline_ns,
+                                                       const std::stop_token& stop, Whole whole) noexcept {
+        const OutOfLine again(whole);
+        found = member_.wait_longer(
+            found, deadline_ns, stop, again, repairing(), [this]() noexcept { account(); }, more_here());
+        if constexpr (kRole == Role::consumer) return member_.settle_descriptor(found, again, repairing());
         return found;
     }
     [[nodiscard]] static Status told_by_poll(Status found) noexcept {
@@ -278,19 +290,26 @@ class MemberEnd {
     Side side_{};
 
  private:
+    /// What only consumers do, and only where messages are delivered again; see conclude().
     void look_for_overlooked() noexcept {
-        if (!woke_ahead_ || !member_.usable()) return;
+        if constexpr (kRole == Role::consumer) {
+            if (woke_ahead_) [[unlikely]]
+                look_for_overlooked_places();
+        }
+    }
+    [[gnu::noinline]] void look_for_overlooked_places() noexcept {
+        if (!member_.usable()) return;
         woke_ahead_ = false;
         member_.wake_overlooked([this]() noexcept { return side_.slots().has_room(); });
     }
     /// A consumer that steps over what the dead or the undecided left makes room, whatever it finds behind it. And a stream has not
     /// ended before what a dead consumer had in hand was delivered again: who hears that it has may not ask again.
     template <class Attempt>
-    [[nodiscard]] auto with_consequences(Attempt& attempt) noexcept {
+    [[nodiscard]] auto with_consequences(Attempt attempt) noexcept {
         if constexpr (kRole == Role::producer) {
-            return [&attempt]() noexcept { return attempt(); };
+            return attempt;
         } else {
-            return [this, &attempt]() noexcept {
+            return [this, attempt]() noexcept {
                 const Status status = attempt();
                 if (const std::uint64_t places = side_.take_stepped_over(); places != 0) [[unlikely]]
                     moved_on(places);

@@ -152,12 +152,26 @@ class StreamEnd : public AwaitVerbs<StreamEnd<Side, kRole>> {
         if constexpr (kRole == Role::consumer) return end_.settle_descriptor(found, kNotYet, attempt);
         return found;
     }
+    /// Copies of the attempt, not references: so that the way without a wait need not put it into memory.
     template <class Attempt>
     [[nodiscard]] Status waiting(std::uint64_t deadline_ns, const std::stop_token& stop,
-                                 Attempt&& attempt) noexcept {
+                                 Attempt attempt) noexcept {
         const InCall here(occupied_, is_ours());
-        const Status found = end_.wait(kNotYet, deadline_ns, stop, attempt, [this]() noexcept { account(); });
-        if constexpr (kRole == Role::consumer) return end_.settle_descriptor(found, kNotYet, attempt);
+        if (!end_.usable()) [[unlikely]]
+            return Status::not_owner;
+        const Status found = attempt();
+        if (found == Status::ok) [[likely]]
+            return found;
+        return waiting_longer(found, deadline_ns, stop, attempt);
+    }
+    template <class Attempt>
+    [[nodiscard, gnu::noinline]] Status waiting_longer(Status found, std::uint64_t deadline_ns,
+                                                       const std::stop_token& stop,
+                                                       Attempt attempt) noexcept {
+        const OutOfLine again(attempt);
+        if (found == kNotYet)
+            found = end_.wait_longer(kNotYet, deadline_ns, stop, again, [this]() noexcept { account(); });
+        if constexpr (kRole == Role::consumer) return end_.settle_descriptor(found, kNotYet, again);
         return found;
     }
     template <class Clock, class Duration, class Attempt>

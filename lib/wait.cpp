@@ -1,4 +1,5 @@
 // Deadlines, and the sleeping of all rings' waits.
+// SPDX-License-Identifier: MIT
 #include "shmring/wait.hpp"
 
 #include "shmring/detail/waiter_sleep.hpp"

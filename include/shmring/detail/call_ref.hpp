@@ -1,5 +1,6 @@
 // A reference to something that can be called. What is slow anyway takes one, so that it is compiled once, in lib/, and not again for
 // each type of message and each call.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 namespace shmring::detail {

@@ -1,5 +1,6 @@
-// What of a wait need not be quick: when polling is over, and then asleep on the event count, or napping. Included by lib/wait.cpp, which compiles it for
-// all rings, and by tests with an Env of their own.
+// What of a wait need not be quick: when polling is over, and then asleep on the event count, or napping. Included by lib/wait.cpp,
+// which compiles it for all rings, and by tests with an Env of their own.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

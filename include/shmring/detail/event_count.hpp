@@ -122,7 +122,7 @@ class EventCount {
         std::uint64_t epoch = register_waiter(line);
         bool first = true;  // of this registration: the sleep that a missed wake-up may be lost in
         std::uint64_t asked_ns = platform::kNever;
-        std::optional<std::uint64_t> woken_at{};  // the epoch of our former registration, if a wake-up ended one
+        std::optional<std::uint64_t> woken_at{};  // epoch of our former registration, if woken
         for (;;) {
             if (first && recheck(attempt)) return leave(epoch, SleepResult::ready);
             const std::uint64_t now = Env::now();

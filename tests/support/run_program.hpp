@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -34,8 +35,11 @@ class RunningProgram {
  public:
     /// The path of the program and its arguments. `prepare` is called in the child before the program takes
     /// its place; a result other than 0 ends the child with it.
-    explicit RunningProgram(const std::vector<std::string>& command, const std::function<int()>& prepare = {})
-        : out_(std::tmpfile()), err_(std::tmpfile()), child_([&] { return become(command, prepare); }) {}
+    explicit RunningProgram(const std::vector<std::string>& command, const std::function<int()>& prepare = {},
+                            std::chrono::seconds watchdog = kWatchdog)
+        : out_(std::tmpfile()),
+          err_(std::tmpfile()),
+          child_([&] { return become(command, prepare); }, watchdog) {}
 
     [[nodiscard]] pid_t pid() const { return child_.pid(); }
     Ran finish() {

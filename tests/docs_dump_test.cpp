@@ -213,7 +213,7 @@ TEST(DocsDump, DirectionsOfAPipe) {
     const Segment& segment = pipe.first.segment();
     const SegmentGeometry& geometry = segment.geometry();
     std::string text;
-    for (const std::uint64_t direction : {0, 1}) {
+    for (const std::uint64_t direction : {0U, 1U}) {
         text += dump_of(segment, geometry.control_offset + direction * 640 + 128, 16);
         text += dump_of(segment, geometry.data_offset + direction * geometry.data_size / 2, 32);
     }

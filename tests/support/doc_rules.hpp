@@ -134,12 +134,20 @@ inline Findings unknown_identifiers(const File& file, const std::set<std::string
 inline bool exists_in_tree(const std::string& path, const std::string& citing_path) {
     const std::filesystem::path root = SHMRING_SOURCE_DIR;
     const std::filesystem::path beside = (root / citing_path).parent_path();
-    for (const std::filesystem::path& from :
-         {root, beside, root / "include", root / "include/shmring", root / "include/shmring/detail",
-          root / "lib", root / "tests", root / "tests/support", root / "docs", root / "docs/algorithms",
-          root / "bench", root / "examples"})
-        if (std::filesystem::exists(from / path)) return true;
-    return false;
+    const std::vector<std::filesystem::path> starts = {root,
+                                                       beside,
+                                                       root / "include",
+                                                       root / "include/shmring",
+                                                       root / "include/shmring/detail",
+                                                       root / "lib",
+                                                       root / "tests",
+                                                       root / "tests/support",
+                                                       root / "docs",
+                                                       root / "docs/algorithms",
+                                                       root / "bench",
+                                                       root / "examples"};
+    return std::ranges::any_of(
+        starts, [&](const std::filesystem::path& from) { return std::filesystem::exists(from / path); });
 }
 
 /// In backquotes or not: a name with one of our endings, or a folder of ours in backquotes. A word in capitals stands for any file.

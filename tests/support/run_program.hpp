@@ -36,7 +36,7 @@ class RunningProgram {
     /// The path of the program and its arguments. `prepare` is called in the child before the program takes
     /// its place; a result other than 0 ends the child with it.
     explicit RunningProgram(const std::vector<std::string>& command, const std::function<int()>& prepare = {},
-                            std::chrono::seconds watchdog = kWatchdog)
+                            std::chrono::seconds watchdog = ChildProcess::kWatchdog)
         : out_(std::tmpfile()),
           err_(std::tmpfile()),
           child_([&] { return become(command, prepare); }, watchdog) {}

@@ -192,6 +192,7 @@ Segment& Segment::operator=(Segment&& other) noexcept {
     bell_files_ = std::exchange(other.bell_files_, {});
     owns_mapping_ = std::exchange(other.owns_mapping_, false);
     had_name_ = std::exchange(other.had_name_, false);
+    folder_ = other.folder_;
     file_ = std::exchange(other.file_, {});
     geometry_ = std::exchange(other.geometry_, {});
     grants_ = std::exchange(other.grants_, {});
@@ -220,7 +221,7 @@ std::span<std::byte, 64> Segment::user_metadata() const noexcept { return header
 bool Segment::retired() const noexcept {
     if (base_ == nullptr) return false;
     const bool marked = header().retired.load(relaxed) != 0;  // a mark: nothing is published by it
-    return marked || (had_name_ && has_lost_its_name(descriptor_, file_, name()));
+    return marked || (had_name_ && has_lost_its_name(descriptor_, file_, name(), folder_));
 }
 
 }  // namespace shmring

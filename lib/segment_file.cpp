@@ -210,19 +210,22 @@ bool has_a_name(const Descriptor& file) noexcept {
     return ::fstat(file.number(), &status) == 0 && status.st_nlink != 0;
 }
 
-bool has_lost_its_name(int number, const platform::FileIdentity& file, std::string_view plain) noexcept {
+platform::FileIdentity identity_of_folder() noexcept {
     struct stat status {};
-    if (!plain.empty()) {
-        if (::lstat(Path{plain}.text(), &status) == 0) {
-            if (identity_of(status) == file) return false;
-        } else if (errno != ENOENT) {
-            return has_no_name_at_all(number, file);
-        }
-        // It leads elsewhere or nowhere; in the folder where it was made, not in one that another mount or root put in its place.
-        const bool is_its_folder = ::stat(kFolder, &status) == 0 && status.st_dev == file.device;
-        if (is_its_folder) return true;
+    return ::stat(kFolder, &status) == 0 ? identity_of(status) : platform::FileIdentity{};
+}
+
+bool has_lost_its_name(int number, const platform::FileIdentity& file, std::string_view plain,
+                       const platform::FileIdentity& folder) noexcept {
+    struct stat status {};
+    if (plain.empty()) return has_no_name_at_all(number, file);
+    if (::lstat(Path{plain}.text(), &status) == 0) {
+        if (identity_of(status) == file) return false;
+    } else if (errno != ENOENT) {
+        return has_no_name_at_all(number, file);
     }
-    return has_no_name_at_all(number, file);
+    // It leads elsewhere or nowhere; but perhaps in a folder that another mount or root has put in the place of ours.
+    return identity_of_folder() == folder || has_no_name_at_all(number, file);
 }
 
 bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept {
@@ -248,10 +251,11 @@ std::error_code remove_named_file(std::string_view plain, const platform::FileId
     // Two may be at it at once, and behind the first one's back a successor may get the name: it is not the second one's to delete. So
     // who deletes the name holds a lock of the file, and looks whether the name still leads there. That holds among users of this
     // library (the kernel deletes names, not files); rm asks nobody. Where the lock cannot be had for another reason than that
-    // somebody has it, the name is deleted without it.
+    // somebody has it, the name is deleted without it; not by a renewal, which nobody asked for.
     std::error_code code;
     const auto right = file ? right_to_remove(file, status, code) : platform::LivenessLock{};
     if (code == std::errc::resource_unavailable_try_again) return code;
+    if (only != nullptr && !right.held()) return code ? code : errno_code(EACCES);
     if (::lstat(path.text(), &status) != 0) return errno_code(errno);
     if (identity_of(status) != found) return errno_code(ENOENT);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -14,6 +15,51 @@
 #include "shmring/codec.hpp"
 #include "shmring/pipe.hpp"
 #include "shmring/queue.hpp"
+
+namespace shmring::test {
+/// A type without a codec, and vectors of such and their users' own codecs below.
+template <class T>
+concept Nameable = requires(const T& value) {
+    { value.name() } -> std::same_as<char>;
+};
+class Shape {
+ public:
+    Shape() = default;
+    explicit Shape(char name) : name_(name) {}
+    virtual ~Shape() = default;
+    [[nodiscard]] char name() const { return name_; }
+
+ private:
+    char name_ = '?';
+};
+struct Blob {
+    std::vector<std::string> words;
+};
+}  // namespace shmring::test
+template <class T>
+requires shmring::test::Nameable<T>
+struct shmring::Codec<std::vector<T>> {
+    static std::size_t size(const std::vector<T>& values) noexcept { return values.size(); }
+    static void encode(const std::vector<T>& values, std::span<std::byte> to) noexcept {
+        for (std::size_t i = 0; i != values.size(); ++i) to[i] = static_cast<std::byte>(values[i].name());
+    }
+    static bool decode(shmring::Bytes from, std::vector<T>& values) {
+        values.clear();
+        for (const std::byte byte : from) values.emplace_back(static_cast<char>(byte));
+        return true;
+    }
+};
+template <std::same_as<std::vector<shmring::test::Blob>> Blobs>
+struct shmring::Codec<Blobs> {
+    static std::size_t size(const Blobs&) noexcept { return 1; }
+    static void encode(const Blobs& blobs, std::span<std::byte> to) noexcept {
+        to[0] = static_cast<std::byte>(blobs.size());
+    }
+    static bool decode(shmring::Bytes from, Blobs& blobs) {
+        blobs.resize(static_cast<std::size_t>(from[0]));
+        return true;
+    }
+};
 
 namespace shmring::test {
 namespace {
@@ -262,6 +308,15 @@ struct Garden {
     std::vector<Branch> more;
 };
 
+TEST(AggregateCodec, AUsersOwnCodecOfVectorsOrOfAConceptGoesBeforeThatOfElements) {
+    const std::vector<Shape> shapes{Shape('a'), Shape('b')};
+    std::vector<Shape> got;
+    ASSERT_TRUE(Codec<std::vector<Shape>>::decode(Bytes(bytes_of(shapes)), got));
+    EXPECT_EQ(got[1].name(), 'b');
+    EXPECT_EQ(bytes_of(std::vector<Blob>(3)).size(), 1U);
+    EXPECT_TRUE(Encodable<std::vector<std::string>>);
+    EXPECT_FALSE(Encodable<Shape>);
+}
 TEST(AggregateCodec, ATypeThatHoldsItselfTravelsByACodecOfItsOwn) {
     static_assert(Encodable<Branch> && Decodable<Garden>);
     Garden got;

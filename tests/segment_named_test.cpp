@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -228,6 +229,25 @@ TEST(SegmentNamed, WhoMayNotSeeTheFolderAnyMoreTakesTheRingForNamed) {
         const PrivateShm other("size=1m");
         if (!other) return kCannotBeTriedHere;
         return made.segment.retired() ? 1 : 0;
+    });
+    const Ended ended = child.join();
+    if (ended.exited_with(kCannotBeTriedHere)) GTEST_SKIP() << "needs a mount namespace";
+    EXPECT_TRUE(ended.exited_with(0)) << ended;
+}
+
+/// Nor where another folder of the same file system is there.
+TEST(SegmentNamed, WhoSeesAnotherFolderOfTheSameFileSystemTakesTheRingForNamed) {
+    ChildProcess child([&] {
+        if (!enter_private_mounts()) return kCannotBeTriedHere;
+        const PrivateShm shm("size=1m");
+        if (!shm) return kCannotBeTriedHere;
+        const UniqueName name;
+        const Outcome made = create(name);
+        if (!made.segment || ::mkdir("/dev/shm/inner", 0700) != 0) return 2;
+        if (::mount("/dev/shm/inner", "/dev/shm", nullptr, MS_BIND, nullptr) != 0) return kCannotBeTriedHere;
+        const bool is_retired = made.segment.retired();
+        ::umount("/dev/shm");
+        return is_retired ? 1 : 0;
     });
     const Ended ended = child.join();
     if (ended.exited_with(kCannotBeTriedHere)) GTEST_SKIP() << "needs a mount namespace";

@@ -94,6 +94,16 @@ concept AggregateOfCodecs = !Message<T> && PlainAggregate<T> && !holds_itself<T>
                             kHaveCodecs<decltype(fields_of(std::declval<T&>()))>;
 
 template <class T>
+inline constexpr bool kIsVectorOfCodecs = false;
+template <class Element>
+requires(!Message<Element>) inline constexpr bool kIsVectorOfCodecs<std::vector<Element>> =
+    Encodable<Element> && Decodable<Element>;
+template <class T>
+concept VectorOfCodecs = kIsVectorOfCodecs<T>;
+template <class T>
+concept PutTogether = VectorOfCodecs<T> || AggregateOfCodecs<T>;
+
+template <class T>
 struct Part;
 
 /// The reason in words, where a concept would only name itself.
@@ -132,20 +142,24 @@ constexpr bool explain_codec() {
 /// its own type (a tree's depth would be the sender's choice, and the reader's stack is not endless). Fields travel in their order:
 /// Messages as their bytes, others behind their 32-bit size. Change the schema when you change the fields.
 template <class T>
-struct Codec {
+struct Codec {  // of parts; here, so that any specialisation of a user's goes before it
     static constexpr bool kOfParts = true;
-    static std::size_t size(const T& value) noexcept requires detail::AggregateOfCodecs<T> {
+    static std::size_t size(const T& value) noexcept requires detail::PutTogether<T> {
         std::size_t sum = 0;
         each(value, [&sum](const auto& field) noexcept { part(field).add_size(field, sum); });
         return sum;
     }
-    static void encode(const T& value,
-                       std::span<std::byte> to) noexcept requires detail::AggregateOfCodecs<T> {
+    static void encode(const T& value, std::span<std::byte> to) noexcept requires detail::PutTogether<T> {
         each(value, [&to](const auto& field) noexcept { part(field).encode(field, to); });
     }
-    static bool decode(Bytes from, T& value) requires detail::AggregateOfCodecs<T> {
+    static bool decode(Bytes from, T& value) requires detail::PutTogether<T> {
         bool is_one = true;
-        each(value, [&](auto& field) { is_one = is_one && part(field).decode(from, field); });
+        if constexpr (detail::VectorOfCodecs<T>) {
+            value.clear();
+            while (is_one && !from.empty()) is_one = part(value.emplace_back()).decode(from, value.back());
+        } else {
+            each(value, [&](auto& field) { is_one = is_one && part(field).decode(from, field); });
+        }
         return is_one && from.empty();
     }
 
@@ -156,7 +170,10 @@ struct Codec {
     }
     template <class Value, class Call>
     static void each(Value& value, Call&& call) {
-        std::apply([&call](auto&... field) { (call(field), ...); }, detail::fields_of(value));
+        if constexpr (detail::VectorOfCodecs<T>)
+            for (auto& element : value) call(element);
+        else
+            std::apply([&call](auto&... field) { (call(field), ...); }, detail::fields_of(value));
     }
 };
 
@@ -256,26 +273,6 @@ struct Part {
 };
 
 }  // namespace detail
-
-template <class T>
-requires(!Message<T>) struct Codec<std::vector<T>> {
-    static constexpr bool kOfParts = true;
-    static std::size_t size(const std::vector<T>& values) noexcept requires(Encodable<T>&& Decodable<T>) {
-        std::size_t sum = 0;
-        for (const T& value : values) detail::Part<T>::add_size(value, sum);
-        return sum;
-    }
-    static void encode(const std::vector<T>& values, std::span<std::byte> to) noexcept
-        requires(Encodable<T>&& Decodable<T>) {
-        for (const T& value : values) detail::Part<T>::encode(value, to);
-    }
-    static bool decode(Bytes from, std::vector<T>& values) requires(Encodable<T>&& Decodable<T>) {
-        values.clear();
-        while (!from.empty())
-            if (!detail::Part<T>::decode(from, values.emplace_back())) return false;
-        return true;
-    }
-};
 
 }  // namespace shmring
 

@@ -196,7 +196,8 @@ class Segment {
     int descriptor_ = -1;
     std::array<int, 2> bells_{-1, -1};
     bool owns_mapping_ = false;
-    bool had_name_ = false;  // when we joined; a memfd has none
+    bool had_name_ = false;                    // when we joined; a memfd has none
+    detail::platform::FileIdentity folder_{};  // where its name was then
     detail::platform::FileIdentity
         file_{};  // what descriptor_ is: the application may close and reuse the number
     std::array<detail::platform::FileIdentity, 2> bell_files_{};  // the same for bells_

@@ -36,13 +36,17 @@ struct WaitPolicy {
 
 namespace detail {
 
-/// `now + ns` on the monotonic clock, rounded up, never early; what is past gives 0, what is far never comes, and a NaN is past.
-[[nodiscard]] std::uint64_t deadline_in(long double ns) noexcept;
-
-/// In long double, where no duration overflows and 64-bit nanoseconds are exact.
+/// `now + duration` on the monotonic clock, rounded up, never early; past durations give 0, far ones never come. In long double,
+/// where no duration overflows and 64-bit nanoseconds are exact; here, because a program may be compiled with a long double of its own.
 template <class Rep, class Period>
 [[nodiscard]] std::uint64_t deadline_after(std::chrono::duration<Rep, Period> duration) noexcept {
-    return deadline_in(std::chrono::duration<long double, std::nano>(duration).count());
+    const long double ns = std::chrono::duration<long double, std::nano>(duration).count();
+    if (!(ns > 0)) return 0;                     // nor does a NaN wait for ever
+    constexpr long double kFarthest_ns = 4e18L;  // 126 years, a quarter of what 64 bits hold
+    if (ns >= kFarthest_ns) return platform::kNever;
+    const auto whole_ns = static_cast<std::uint64_t>(ns);
+    const bool is_rounded_down = static_cast<long double>(whole_ns) < ns;
+    return platform::monotonic_ns() + whole_ns + (is_rounded_down ? 1 : 0);
 }
 
 /// Reading a clock of the user's may throw what it wants to: the call that was given a deadline on it then throws, having taken

@@ -23,6 +23,7 @@ class SegmentBuilder {
             of_memory({mapping.data(), static_cast<std::size_t>(geometry.segment_size)}, geometry, options);
         segment.owns_mapping_ = mapping.release() != nullptr;
         segment.had_name_ = !name.empty() || detail::has_a_name(file);
+        if (!name.empty()) segment.folder_ = detail::identity_of_folder();
         give_descriptor(segment, file);
         std::copy(name.begin(), name.end(), segment.name_buffer_.begin());
         return segment;

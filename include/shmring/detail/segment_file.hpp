@@ -63,10 +63,12 @@ bool refuse_retired(const Descriptor& file, SetupReport& report) noexcept;
 
 /// Whether the file stands in a folder: no memfd, and not deleted.
 [[nodiscard]] bool has_a_name(const Descriptor& file) noexcept;
-/// Whether it does no more under this name, or, where none is given, under any. False when `number` is not that file any more, and
-/// where the system refuses the answer.
-[[nodiscard]] bool has_lost_its_name(int number, const platform::FileIdentity& file,
-                                     std::string_view plain) noexcept;
+/// /dev/shm as this process sees it now; zeros where it sees none.
+[[nodiscard]] platform::FileIdentity identity_of_folder() noexcept;
+/// Whether the file has no more this name in that folder, or, where none is given, none at all. False when `number` is not that file any
+/// more, and where the system refuses the answer. Where another folder is at /dev/shm by now, only whether it has none at all.
+[[nodiscard]] bool has_lost_its_name(int number, const platform::FileIdentity& file, std::string_view plain,
+                                     const platform::FileIdentity& folder) noexcept;
 
 /// Anonymous memory of this size, all of it really there. Seal it when it is ready.
 [[nodiscard]] Descriptor make_memfd(std::uint64_t size, SetupReport& report) noexcept;

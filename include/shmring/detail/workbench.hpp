@@ -79,8 +79,9 @@ class Workbench {
     /// that it is the ring's to deliver.
     template <class InRing>
     [[nodiscard]] Desk* adopt(InRing&& in_ring) noexcept {
+        const bool redelivers = leases_.redelivers();
         Desk* const place = free_or_empty_place();
-        if (place == nullptr && leases_.redelivers()) return nullptr;  // our hands are full
+        if (place == nullptr && redelivers) return nullptr;  // our hands are full
         while (is_in_round()) {
             const std::uint32_t index = next_look_++;
             if (!is_left_behind(index) || !take_over(index)) continue;
@@ -92,7 +93,7 @@ class Workbench {
                 taken_over_.put_back();  // the ring's recovery has yet to see it
             } else if (!in_its_hand) {
                 taken_over_.leave();
-            } else if (leases_.redelivers() && task.deliveries() != LeaseWord::kMaxDeliveries) {
+            } else if (redelivers && task.deliveries() != LeaseWord::kMaxDeliveries) {
                 taken_over_.deliver_again();
                 *place = std::move(taken_over_);
                 return place;

@@ -35,7 +35,7 @@ TEST(Version, TheNumbersSayWhatTheTextSays) {
 }
 TEST(Version, IsThatOfTheCMakeProject) { EXPECT_EQ(kVersion, SHMRING_PROJECT_VERSION); }
 TEST(Version, IsThatOfTheInstalledPackageAndOfPkgConfig) {
-    const std::string folder = std::string(SHMRING_BINARY_DIR) + "/lib/";
+    const std::string folder = SHMRING_BINARY_DIR "/lib/";
     if (!std::filesystem::exists(folder + "shmring.pc")) GTEST_SKIP() << "this build has no install rules";
     EXPECT_EQ(found_in(text_of(folder + "shmring.pc"), R"(\nVersion: ([^\n]*)\n)"), kVersion);
     EXPECT_EQ(
@@ -43,7 +43,7 @@ TEST(Version, IsThatOfTheInstalledPackageAndOfPkgConfig) {
         kVersion);
 }
 TEST(Version, IsTheNewestInTheChangelog) {
-    const std::string changelog = text_of(std::string(SHMRING_SOURCE_DIR) + "/CHANGELOG.md");
+    const std::string changelog = text_of(SHMRING_SOURCE_DIR "/CHANGELOG.md");
     EXPECT_EQ(found_in(changelog, R"(\n## \[([^\]]*)\])"), kVersion);
 }
 TEST(Version, OfTheLayoutIsWhatANewSegmentSays) {

@@ -255,9 +255,9 @@ std::error_code remove_named_file(std::string_view plain, const platform::FileId
     std::error_code code;
     const auto right = file ? right_to_remove(file, status, code) : platform::LivenessLock{};
     if (code == std::errc::resource_unavailable_try_again) return code;
-    if (only != nullptr && !right.held()) return code ? code : errno_code(EACCES);
     if (::lstat(path.text(), &status) != 0) return errno_code(errno);
     if (identity_of(status) != found) return errno_code(ENOENT);
+    if (only != nullptr && !right.held()) return code ? code : errno_code(EACCES);
 
     const Bells bells = remove_bell_files(plain);  // before the name is free: later it might be a successor's
     if (::unlink(path.text()) != 0) return errno_code(errno);

@@ -81,4 +81,5 @@ expect(ATornMessageOfManyFailsTheRun 1 "torn message" --transports broken-tears-
 expect(ACrowdOfPairsIsAUsageError 2 "nothing to run" --transports cached-index --producers 2 --consumers 2)
 expect(AnUnknownTransportIsAUsageError 2 "no transport" --transports carrier-pigeon)
 
-set_tests_properties(${tests} PROPERTIES RUN_SERIAL ON TIMEOUT 120 LABELS "bench;check")
+math(EXPR timeout_s "120 * ${SHMRING_TIMEOUT_FACTOR}")
+set_tests_properties(${tests} PROPERTIES RUN_SERIAL ON TIMEOUT ${timeout_s} LABELS "bench;check")

@@ -69,7 +69,8 @@ class Torture {
         std::string name = std::string(Kind::kName) + ": " + path.name;
         if (delivery == Delivery::at_least_once) name += ", at least once";
         if (path.literally) name += " (each instruction)";
-        std::map<std::uintptr_t, std::uint64_t> gone;  // by the instruction that mattered last; any number may die behind it
+        std::map<std::uintptr_t, std::uint64_t>
+            gone;  // by the instruction that mattered last; any number may die behind it
         kill_at_each_step(
             {.name = name,
              .quarter = delivery == Delivery::at_least_once ? 2U : 0U,
@@ -87,9 +88,9 @@ class Torture {
             });
         // Where a writer moves, too, what it does is taken for the victim's steps: more victims than two may die behind the same one.
         if (!path.literally && !path.in_place && !Kind::kHasSeats && path.peer == Peer::at_hand) {
-            const std::uint64_t all = std::accumulate(
-                gone.begin(), gone.end(), std::uint64_t{0},
-                [](std::uint64_t sum, const auto& place) { return sum + place.second; });
+            const std::uint64_t all =
+                std::accumulate(gone.begin(), gone.end(), std::uint64_t{0},
+                                [](std::uint64_t sum, const auto& place) { return sum + place.second; });
             EXPECT_LE(all, may_be_gone(path, delivery)) << name << ": dead in calls that had not returned";
         }
     }

@@ -97,7 +97,8 @@ class Torture {
 
  private:
     /// How many messages may go, uncounted, with all who die in the calls of a path: behind the last instruction that matters there is
-    /// only the return; between the places of a batch, too, at_least_once and where sizes vary, and before the name goes. Two ways have two such instructions.
+    /// only the return; at_least_once and where sizes vary also between the places of a batch, and before the name goes. Two ways have two
+    /// such instructions.
     [[nodiscard]] static std::uint64_t may_be_gone(const TorturePath<Kind>& path, Delivery delivery) {
         const bool one_by_one = delivery == Delivery::at_least_once || Kind::kSizesVary;
         const std::uint64_t partly = one_by_one ? path.takes * (path.takes + 1) / 2 : 0;

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -40,7 +42,8 @@ std::string dump(std::span<const std::byte> bytes, std::uint64_t offset, std::ui
         std::string hex;
         std::string letters;
         for (std::uint64_t i = 0; i != 16; ++i) {
-            const auto byte = std::to_integer<unsigned>(bytes[at + i]);
+            const std::atomic_ref shared(const_cast<std::byte&>(bytes[at + i]));  // a sleeper may be at it
+            const auto byte = std::to_integer<unsigned>(shared.load(std::memory_order_relaxed));
             char two[8];
             std::snprintf(two, sizeof two, i == 8 ? "  %02x" : " %02x", byte);
             hex += two;
